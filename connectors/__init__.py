@@ -1,0 +1,1 @@
+"""The channels, one folder each, and the contract they share."""

@@ -1,0 +1,288 @@
+"""The contract between the core and a channel: what a connector is, and how its sends can fail.
+
+A channel is a folder with `connector.py`, whose `CONNECTOR` names a class that satisfies
+`Connector`. What only some channels have is a protocol of its own, recognised by structure.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict
+
+from registry.types import (
+    Attachment,
+    Capabilities,
+    Clock,
+    Envelope,
+    Inbound,
+    OutboundMessage,
+    Sent,
+    utc_now,
+)
+
+__all__ = [
+    "AccountSettings",
+    "Answer",
+    "Answers",
+    "Blocked",
+    "Connector",
+    "ConnectorError",
+    "Context",
+    "Diagnoses",
+    "Diagnosis",
+    "FetchesMedia",
+    "Forged",
+    "Handshakes",
+    "Health",
+    "Malformed",
+    "Misconfigured",
+    "Page",
+    "Polls",
+    "Registers",
+    "Rejected",
+    "Retryable",
+    "SendError",
+    "Throttled",
+    "Uncertain",
+    "Unreachable",
+    "WindowClosed",
+]
+
+
+class AccountSettings(BaseModel):
+    """The keys of one `[channels.<channel>.<account>]` table; each channel adds its own.
+
+    Secrets are `pydantic.SecretStr`: they never show in a repr, a log or an error.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What the hub gives a connector to live with."""
+
+    public_url: str
+    """What providers call, without a trailing slash."""
+    clock: Clock = utc_now
+    max_media_bytes: int = 50 * 1024 * 1024
+
+    def hook(self, channel: str, account: str) -> str:
+        """The public address of an account's webhook."""
+        return f"{self.public_url}/hooks/{channel}/{account}"
+
+
+# --- Errors -------------------------------------------------------------------------------------
+
+
+class ConnectorError(Exception):
+    """The family of everything that goes wrong in a connector."""
+
+
+class Forged(ConnectorError):
+    """The delivery's signature or secret is wrong or missing: nothing of it is stored."""
+
+
+class Malformed(ConnectorError):
+    """The delivery cannot be read at all. One bad item among good ones is an `Unreadable` instead."""
+
+
+class SendError(ConnectorError):
+    """A part of a reply did not go out.
+
+    `code` is the provider's, `reason` is for the operator's eyes: one sentence, no secret in it.
+    """
+
+    def __init__(self, reason: str, *, code: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.code = code
+
+
+class Rejected(SendError):
+    """Final: the provider refuses this message, and would refuse it again."""
+
+
+class WindowClosed(SendError):
+    """Final: the citizen wrote too long ago for the provider to carry a reply."""
+
+
+class Blocked(SendError):
+    """Final: the citizen blocked us, or their account is gone."""
+
+
+class Misconfigured(SendError):
+    """The account itself is at fault (dead token, lost permission).
+
+    The account turns red and its sends wait: they go out after the cure.
+    """
+
+    def __init__(self, reason: str, *, cure: str, code: str | None = None) -> None:
+        super().__init__(reason, code=code)
+        self.cure = cure
+
+
+class Retryable(SendError):
+    """The message surely did not go out, and may be tried again."""
+
+
+class Unreachable(Retryable):
+    """The provider could not be reached, or said that it is in trouble."""
+
+
+class Throttled(Retryable):
+    """Too fast: wait `retry_after` seconds before the next send."""
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        retry_after: float,
+        whole_account: bool = True,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(reason, code=code)
+        self.retry_after = retry_after
+        self.whole_account = whole_account
+        """Whether every send of the account must wait, or only this conversation's."""
+
+
+class Uncertain(SendError):
+    """The message may have gone out: the answer was lost. Never re-sent silently."""
+
+
+# --- The connector ------------------------------------------------------------------------------
+
+
+class Connector(Protocol):
+    """One account of one channel.
+
+    Built as `CONNECTOR(account, settings, context)`; building touches no network.
+    """
+
+    name: ClassVar[str]
+    """The channel, as in addresses and settings: the folder's name."""
+    capabilities: ClassVar[Capabilities]
+    Settings: ClassVar[type[AccountSettings]]
+    kept_headers: ClassVar[frozenset[str]]
+    """Lower-case names of the headers that `normalize` reads; never one that carries a secret."""
+
+    account: str
+
+    def __init__(self, account: str, settings: AccountSettings, context: Context) -> None: ...
+
+    def verify(self, envelope: Envelope) -> None:
+        """Check the delivery's signature in constant time. Raises: Forged."""
+        ...
+
+    def normalize(self, envelope: Envelope) -> Sequence[Inbound]:
+        """Read a delivery: pure, no I/O. An unknown event gives nothing. Raises: Malformed."""
+        ...
+
+    async def send(self, message: OutboundMessage) -> Sent:
+        """Carry one part to the citizen. Raises: SendError."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections. The last call."""
+        ...
+
+
+class Health(StrEnum):
+    """How an account is: `ok` works, `degraded` works with a warning, `down` does not."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """How an account is, and what a person must do about it."""
+
+    health: Health
+    summary: str
+    cure: str | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a webhook answers once the delivery is stored."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One step of polling: the deliveries, and the cursor to save once they are stored."""
+
+    bodies: Sequence[bytes]
+    cursor: str | None
+    more: bool = False
+    """Ask again at once, without pausing."""
+
+
+@runtime_checkable
+class Polls(Protocol):
+    """A connector that fetches its deliveries, under a lease that the polling loop holds."""
+
+    @property
+    def polls(self) -> bool:
+        """Whether this account is set to polling."""
+        ...
+
+    async def poll(self, cursor: str | None) -> Page:
+        """Wait for what came since `cursor` and return it. Raises: SendError."""
+        ...
+
+
+@runtime_checkable
+class Handshakes(Protocol):
+    """A channel whose provider first asks, by GET, whether the address is ours."""
+
+    def handshake(self, query: Mapping[str, str]) -> Answer:
+        """Answer the provider's challenge. Raises: Forged."""
+        ...
+
+
+@runtime_checkable
+class Answers(Protocol):
+    """A channel whose webhook must answer more than an empty 200; asked after the delivery is stored."""
+
+    def answer(self, envelope: Envelope) -> Answer: ...
+
+
+@runtime_checkable
+class FetchesMedia(Protocol):
+    """A channel whose attachments are fetched after the message is stored."""
+
+    def fetch(self, attachment: Attachment) -> AsyncIterator[bytes]:
+        """Stream the file that `attachment.ref` names, in chunks.
+
+        Raises: Rejected when it can never be had (gone, too big), Retryable when it may be later,
+        Misconfigured when the account is at fault.
+        """
+        ...
+
+
+@runtime_checkable
+class Registers(Protocol):
+    """A connector that tells its provider at the start where deliveries go."""
+
+    async def register(self) -> None:
+        """Set the webhook, or remove it for polling. Idempotent. Raises: SendError."""
+        ...
+
+
+@runtime_checkable
+class Diagnoses(Protocol):
+    """A connector that can tell how its account is."""
+
+    async def check(self) -> Diagnosis:
+        """Ask the provider. Never raises: what fails becomes the diagnosis."""
+        ...

@@ -1,0 +1,1 @@
+"""The hub: HTTP, commands, and the one place where the parts meet."""

@@ -1,0 +1,429 @@
+"""The tables. Unique keys carry the promises; the hot paths write them without the ORM.
+
+Ids come from `registry.ids`. `channel` and `account` together name an account of ours.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    false,
+)
+from sqlalchemy import text as sql
+from sqlmodel import Field, SQLModel
+
+from registry.columns import Id, Json, UtcTime
+from registry.ids import new_id
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Table(SQLModel):
+    """The base of every table here."""
+
+    metadata = metadata
+
+
+def _id() -> Any:
+    return Field(default_factory=new_id, sa_column=Column(Id, primary_key=True, autoincrement=False))
+
+
+def _reference(target: str, *, nullable: bool = False, index: bool = False) -> Any:
+    column = Column(
+        Id,
+        ForeignKey(target, deferrable=True, initially="DEFERRED"),
+        nullable=nullable,
+        index=index,
+    )
+    return Field(default=None, sa_column=column) if nullable else Field(sa_column=column)
+
+
+def _plain_id() -> Any:
+    return Field(default=None, sa_column=Column(Id, nullable=True))
+
+
+def _time(*, nullable: bool = False) -> Any:
+    column = Column(UtcTime, nullable=nullable)
+    return Field(default=None, sa_column=column) if nullable else Field(sa_column=column)
+
+
+def _text(default: str = "") -> Any:
+    return Field(default=default, sa_column=Column(Text, nullable=False, server_default=default))
+
+
+def _json() -> Any:
+    return Field(default_factory=dict, sa_column=Column(Json, nullable=False, server_default="{}"))
+
+
+class Contact(Table, table=True):
+    """A person, however many points they write from."""
+
+    __tablename__ = "contacts"
+
+    id: int = _id()
+    name: str | None = None
+    language: str | None = None
+    """A two-letter code: what they write in, or what an operator set."""
+    created_at: datetime = _time()
+    merged_into_id: int | None = _reference("contacts.id", nullable=True)
+
+
+class ContactPoint(Table, table=True):
+    """Where a person can be reached. The unique key holds one contact to a point."""
+
+    __tablename__ = "contact_points"
+    __table_args__ = (UniqueConstraint("scheme", "value"),)
+
+    id: int = _id()
+    contact_id: int = _reference("contacts.id", index=True)
+    scheme: str
+    value: str
+    created_at: datetime = _time()
+
+
+class Conversation(Table, table=True):
+    """A thread at the provider: one private chat with an account, or one author under one post.
+
+    It holds what belongs to the thread rather than to one appeal in it: whether the person
+    blocked this account, and when they last wrote, which opens the reply window.
+    """
+
+    __tablename__ = "conversations"
+    __table_args__ = (UniqueConstraint("channel", "account", "key"),)
+
+    id: int = _id()
+    channel: str
+    account: str
+    key: str
+    """The provider's id of the thread."""
+    public: bool = False
+    contact_id: int = _reference("contacts.id", index=True)
+    point_id: int = _reference("contact_points.id")
+    appeal_id: int | None = _plain_id()
+    """The appeal that a new message joins, or reopens, or follows. No foreign key: an appeal
+    points back here, and SQLite cannot add a constraint to a table that exists."""
+    last_inbound: str | None = None
+    """External id of the person's last message."""
+    last_inbound_at: datetime | None = _time(nullable=True)
+    blocked_at: datetime | None = _time(nullable=True)
+    """Since when the person lets nothing of ours through on this account."""
+    created_at: datetime = _time()
+
+
+class Appeal(Table, table=True):
+    """One matter a person brought, from its registration to its end."""
+
+    __tablename__ = "appeals"
+    __table_args__ = (
+        UniqueConstraint("number"),
+        Index("ix_appeals_status_last_message_at_id", "status", "last_message_at", "id"),
+        Index("ix_appeals_assignee_id_status_last_message_at_id", "assignee_id", "status", "last_message_at", "id"),
+        Index("ix_appeals_last_message_at_id", "last_message_at", "id"),
+        Index("ix_appeals_due_at_id", "due_at", "id", postgresql_where=sql("due_at IS NOT NULL"), sqlite_where=sql("due_at IS NOT NULL")),
+    )  # fmt: skip
+
+    id: int = _id()
+    number: str
+    channel: str
+    account: str
+    conversation_id: int | None = _reference("conversations.id", nullable=True, index=True)
+    """None for what came over a counter: a visit or a letter has no thread at a provider."""
+    contact_id: int = _reference("contacts.id", index=True)
+    kind: str = Field(default="message", sa_column_kwargs={"server_default": "message"})
+    status: str = Field(default="new", sa_column_kwargs={"server_default": "new"})
+    priority: str = Field(default="normal", sa_column_kwargs={"server_default": "normal"})
+    category: str | None = None
+    language: str | None = None
+    subject: str = _text()
+    assignee_id: int | None = _reference("operators.id", nullable=True)
+    team: str | None = None
+    opened_at: datetime = _time()
+    due_at: datetime | None = _time(nullable=True)
+    resolved_at: datetime | None = _time(nullable=True)
+    closed_at: datetime | None = _time(nullable=True)
+    last_message_at: datetime = _time()
+    unread: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    message_count: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    latitude: float | None = None
+    longitude: float | None = None
+    address: str | None = None
+
+
+class Message(Table, table=True):
+    """What a citizen wrote, what we answered, or a note that stays inside."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        Index("ix_messages_appeal_id_sent_at_sequence_id", "appeal_id", "sent_at", "sequence", "id"),
+        Index("uq_messages_conversation_id_album", "conversation_id", "album", unique=True, postgresql_where=sql("album IS NOT NULL"), sqlite_where=sql("album IS NOT NULL")),
+        Index("uq_messages_conversation_id_idempotency_key", "conversation_id", "idempotency_key", unique=True, postgresql_where=sql("idempotency_key IS NOT NULL"), sqlite_where=sql("idempotency_key IS NOT NULL")),
+    )  # fmt: skip
+
+    id: int = _id()
+    appeal_id: int | None = _reference("appeals.id", nullable=True)
+    """None for what belongs to no appeal: the greeting of somebody who pressed Start."""
+    conversation_id: int | None = _reference("conversations.id", nullable=True)
+    direction: str
+    """"in", "out" or "note"."""
+    text: str = _text()
+    author: str
+    """The citizen's, operator's or token's name, as it was then."""
+    operator_id: int | None = _reference("operators.id", nullable=True)
+    sent_at: datetime = _time()
+    """The provider's time for what came in, ours for what goes out."""
+    sequence: int = Field(default=0, sa_column=Column(Id, nullable=False, server_default="0"))
+    created_at: datetime = _time()
+    reply_to: str | None = None
+    """External id of the message this one answers."""
+    origin: str | None = None
+    album: str | None = None
+    """The provider's mark of messages that are one."""
+    unreadable: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    state: str | None = None
+    """The delivery state of an outgoing message."""
+    state_at: datetime | None = _time(nullable=True)
+    error_code: str | None = None
+    error_reason: str | None = None
+    idempotency_key: str | None = None
+    request_digest: str | None = None
+    """Tells a repeated request from another one under the same key."""
+    edited_at: datetime | None = _time(nullable=True)
+    deleted_at: datetime | None = _time(nullable=True)
+
+
+class ExternalId(Table, table=True):
+    """A provider's id of a message or of a part of it. Its key is what deduplication is."""
+
+    __tablename__ = "external_ids"
+    __table_args__ = (Index("ix_external_ids_message_id", "message_id"),)
+
+    channel: str = Field(primary_key=True)
+    account: str = Field(primary_key=True)
+    external_id: str = Field(primary_key=True)
+    message_id: int = _reference("messages.id")
+    part: int = 0
+    state: str | None = None
+    """How far this part of an outgoing message got."""
+
+
+class Attachment(Table, table=True):
+    """A file, place or card of a message, or an upload that waits for its reply."""
+
+    __tablename__ = "attachments"
+    __table_args__ = (
+        Index("ix_attachments_message_id", "message_id"),
+        Index("ix_attachments_retry_at", "retry_at", postgresql_where=sql("state = 'pending'"), sqlite_where=sql("state = 'pending'")),
+    )  # fmt: skip
+
+    id: int = _id()
+    message_id: int | None = _reference("messages.id", nullable=True)
+    position: int = Field(default=0, sa_column=Column(Id, nullable=False, server_default="0"))
+    channel: str | None = None
+    account: str | None = None
+    kind: str
+    ref: str | None = None
+    """What the connector needs to fetch it."""
+    name: str | None = None
+    mime: str | None = None
+    size: int | None = Field(default=None, sa_column=Column(Id, nullable=True))
+    state: str
+    """"pending", "ready" or "failed"; a place or a card is ready from the start."""
+    path: str | None = None
+    """Where it lies in the media store."""
+    sha256: str | None = None
+    error: str | None = None
+    attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    retry_at: datetime | None = _time(nullable=True)
+    """When a pending one may next be fetched; moved ahead as a lease while it is."""
+    latitude: float | None = None
+    longitude: float | None = None
+    uploaded_by: str | None = None
+    created_at: datetime = _time()
+
+
+class Dispatch(Table, table=True):
+    """The sending of one outgoing message: its parts as planned, and how far it got.
+
+    `state` is "queued", "sending" (a lease is held) or "done".
+    """
+
+    __tablename__ = "dispatches"
+    __table_args__ = (
+        UniqueConstraint("message_id"),
+        Index("ix_dispatches_conversation_id_id", "conversation_id", "id", postgresql_where=sql("state <> 'done'"), sqlite_where=sql("state <> 'done'")),
+        Index("ix_dispatches_due_at", "due_at", postgresql_where=sql("state <> 'done'"), sqlite_where=sql("state <> 'done'")),
+    )  # fmt: skip
+
+    id: int = _id()
+    message_id: int = _reference("messages.id")
+    conversation_id: int = _reference("conversations.id")
+    channel: str
+    account: str
+    parts: list[dict[str, Any]] = Field(sa_column=Column(Json, nullable=False))
+    """Each part's text and attachment ids, fixed when the reply was queued."""
+    next_part: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    state: str = Field(default="queued", sa_column_kwargs={"server_default": "queued"})
+    attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    due_at: datetime = _time()
+    lease_until: datetime | None = _time(nullable=True)
+    lease_owner: str | None = None
+    in_flight: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """The network call of `next_part` may have begun: after a crash its outcome is unknown."""
+    created_at: datetime = _time()
+
+
+class EarlyReport(Table, table=True):
+    """A delivery report that came before our own send returned: it waits here for its message."""
+
+    __tablename__ = "early_reports"
+
+    channel: str = Field(primary_key=True)
+    account: str = Field(primary_key=True)
+    external_id: str = Field(primary_key=True)
+    state: str = Field(primary_key=True)
+    at: datetime = _time()
+    error_code: str | None = None
+    error_reason: str | None = None
+    received_at: datetime = _time()
+
+
+class JournalEntry(Table, table=True):
+    """What happened, to what, by whom. Only ever added to, in the transaction of the change.
+
+    It holds ids without foreign keys: it outlives what it speaks of.
+    """
+
+    __tablename__ = "journal"
+    __table_args__ = (
+        Index("ix_journal_appeal_id_id", "appeal_id", "id"),
+        Index("uq_journal_key", "key", unique=True, postgresql_where=sql("key IS NOT NULL"), sqlite_where=sql("key IS NOT NULL")),
+    )  # fmt: skip
+
+    id: int = _id()
+    at: datetime = _time()
+    event: str
+    """A name such as "appeal.opened" or "message.edited"."""
+    actor: str
+    """"citizen", "system", "operator:ID" or "token:NAME"."""
+    appeal_id: int | None = _plain_id()
+    message_id: int | None = _plain_id()
+    contact_id: int | None = _plain_id()
+    data: dict[str, Any] = _json()
+    key: str | None = None
+    """Of an event that a provider may deliver again: a second entry is not written."""
+
+
+class Operator(Table, table=True):
+    """A person who answers."""
+
+    __tablename__ = "operators"
+    __table_args__ = (UniqueConstraint("email"),)
+
+    id: int = _id()
+    email: str
+    """Kept in lower case."""
+    name: str
+    role: str
+    password_hash: str | None = None
+    created_at: datetime = _time()
+    disabled_at: datetime | None = _time(nullable=True)
+
+
+class Token(Table, table=True):
+    """A key to the API. Only its digest is kept."""
+
+    __tablename__ = "tokens"
+    __table_args__ = (UniqueConstraint("name"), UniqueConstraint("digest"))
+
+    id: int = _id()
+    name: str
+    digest: str
+    role: str
+    operator_id: int | None = _reference("operators.id", nullable=True)
+    """The operator in whose name the token acts, if any."""
+    created_at: datetime = _time()
+    revoked_at: datetime | None = _time(nullable=True)
+
+
+class Lease(Table, table=True):
+    """The right of one process to do something alone, until it runs out."""
+
+    __tablename__ = "leases"
+
+    name: str = Field(primary_key=True)
+    owner: str
+    until: datetime = _time()
+
+
+class PollCursor(Table, table=True):
+    """Up to where a polled account's deliveries are stored."""
+
+    __tablename__ = "poll_cursors"
+
+    channel: str = Field(primary_key=True)
+    account: str = Field(primary_key=True)
+    cursor: str
+    saved_at: datetime = _time()
+
+
+class Buried(Table, table=True):
+    """A delivery, or one item of it, that could not be registered: kept whole until replayed."""
+
+    __tablename__ = "buried"
+
+    id: int = _id()
+    envelope_id: str
+    channel: str
+    account: str
+    action: str = ""
+    query: str = _text()
+    headers: dict[str, str] = _json()
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    item: str = _text()
+    reason: str = _text()
+    message_id: int | None = _reference("messages.id", nullable=True)
+    """The visible placeholder, where a contact could be told."""
+    received_at: datetime = _time()
+    buried_at: datetime = _time()
+    replayed_at: datetime | None = _time(nullable=True)
+
+
+class AccountState(Table, table=True):
+    """How an account is, as every process sees it."""
+
+    __tablename__ = "accounts"
+
+    channel: str = Field(primary_key=True)
+    account: str = Field(primary_key=True)
+    health: str = "ok"
+    """"ok", "degraded" or "down"."""
+    summary: str = _text()
+    cure: str | None = None
+    checked_at: datetime | None = _time(nullable=True)
+    paused_until: datetime | None = _time(nullable=True)
+    """The provider asked for a pause: no send begins before."""
+    last_in_at: datetime | None = _time(nullable=True)
+    last_out_at: datetime | None = _time(nullable=True)
+
+
+class Counter(Table, table=True):
+    """A number that only grows: the serials of a year's appeals."""
+
+    __tablename__ = "counters"
+
+    name: str = Field(primary_key=True)
+    value: int = Field(sa_column=Column(Id, nullable=False))

@@ -1,0 +1,98 @@
+"""Set-based SQL that is written once and runs on SQLite and PostgreSQL, without an ORM.
+
+A `Statement` is SQL whose `{rows}` stands for the rows it is given, as a relation `r`: one `unnest`
+of typed arrays on PostgreSQL, one JSON array on SQLite. A whole batch is then one statement.
+
+A `Script` is a transaction's story as a generator: it yields a statement with its rows and is sent
+what came back. It knows no driver, so that SQLite can run all of it in one hop to its writer thread.
+"""
+
+from collections.abc import Generator, Sequence
+from datetime import datetime
+from enum import Enum
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+
+from registry.columns import to_text
+
+T = TypeVar("T")
+
+Row: TypeAlias = Sequence[Any]
+Script: TypeAlias = Generator[tuple["Statement", Sequence[Row]], list[Row], T]
+
+
+class Type(Enum):
+    """A column of `{rows}`, by its PostgreSQL name."""
+
+    TEXT = "text"
+    ID = "bigint"
+    TIME = "timestamptz"
+    BOOL = "boolean"
+    REAL = "double precision"
+    JSON = "jsonb"
+
+
+TEXT, ID, TIME, BOOL, REAL, JSON = Type
+
+
+class Statement:
+    """SQL over `{rows}`; the keywords name its columns, in the order of each row's values.
+
+    `{lock}` is a row lock on PostgreSQL and nothing on SQLite, whose transactions are exclusive;
+    `{lock:c}` locks only the rows of `c`.
+    """
+
+    def __init__(self, sql: str, /, **columns: Type) -> None:
+        names = ", ".join(columns)
+        picked = ", ".join(f"json_extract(value, '$[{i}]') AS {n}" for i, n in enumerate(columns))
+        self.sqlite = _locks(sql, "").replace(
+            "{rows}", f"(SELECT {picked} FROM json_each(?1)) AS r"
+        )
+        arrays = ", ".join(
+            f"${i}::{'text' if kind is JSON else kind.value}[]"
+            for i, kind in enumerate(columns.values(), 1)
+        )
+        cast = ", ".join(
+            f"{n}::jsonb AS {n}" if kind is JSON else n for n, kind in columns.items()
+        )
+        self.postgresql = _locks(sql, "FOR UPDATE").replace(
+            "{rows}", f"(SELECT {cast} FROM unnest({arrays}) AS u({names})) AS r"
+        )
+        self._times = tuple(i for i, kind in enumerate(columns.values()) if kind is TIME)
+
+    def arrays(self, rows: Sequence[Row]) -> Sequence[Sequence[Any]]:
+        """The rows as PostgreSQL takes them: one array a column."""
+        return list(zip(*rows, strict=True))
+
+    def json(self, rows: Sequence[Row]) -> str:
+        """The rows as SQLite takes them: one JSON text."""
+        if self._times:
+            # Times repeat within a batch (the present moment above all), and writing one as text
+            # costs more than finding it again.
+            seen: dict[datetime | None, str | None] = {None: None}
+            columns = list(zip(*rows, strict=True))
+            for i in self._times:
+                columns[i] = tuple([_remembered(seen, value) for value in columns[i]])
+            rows = list(zip(*columns, strict=True))
+        return _encode(rows).decode()
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _remembered(seen: dict[datetime | None, str | None], value: datetime | None) -> str | None:
+    try:
+        return seen[value]
+    except KeyError:
+        assert value is not None
+        written = seen[value] = to_text(value)
+        return written
+
+
+def _locks(sql: str, word: str) -> str:
+    before, mark, after = sql.partition("{lock:")
+    if mark:
+        name, _, after = after.partition("}")
+        sql = f"{before}{word} OF {name}{after}" if word else before + after
+    return sql.replace("{lock}", word)

@@ -1,0 +1,1 @@
+"""The loops between the bus, the registry and the connectors."""
