@@ -1,0 +1,191 @@
+"""What the tests share: a database of each kind, a clock of their own, and two guards.
+
+The guards: nothing leaves this machine, and nothing blocks the event loop.
+"""
+
+import asyncio
+import inspect
+import shutil
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from blockbuster import BlockBuster
+
+from registry.db import Database
+from registry.models import metadata
+from tests.postgres import PostgresServer
+
+# --- Databases ------------------------------------------------------------------------------------
+
+
+class Databases:
+    """Makes migrated, empty databases: each is a copy of one that was migrated once."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self._folder = folder
+        self._stack = stack
+        self._numbers = count(1)
+        self._sqlite: Path | None = None
+        self._server: PostgresServer | None = None
+
+    @property
+    def server(self) -> PostgresServer:
+        """The session's PostgreSQL, started at the first use."""
+        if self._server is None:
+            self._server = self._stack.enter_context(PostgresServer())
+            asyncio.run(_migrated(self._server.create("template")))
+        return self._server
+
+    @property
+    def sqlite(self) -> Path:
+        """A migrated file of SQLite, made at the first use."""
+        if self._sqlite is None:
+            path = self._folder / "template.db"
+            asyncio.run(_migrated(f"sqlite:///{path}"))
+            self._sqlite = path
+        return self._sqlite
+
+    def postgresql_name(self) -> str:
+        """A name that no database of this session has."""
+        return f"test{next(self._numbers)}"
+
+
+async def _migrated(url: str) -> None:
+    database = Database(url)
+    await database.open()
+    async with database.writer.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """What `database_url` takes its databases from."""
+    with ExitStack() as stack:
+        yield Databases(tmp_path_factory.mktemp("databases"), stack)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(
+    request: pytest.FixtureRequest, databases: Databases, tmp_path: Path
+) -> Iterator[str]:
+    """The address of a migrated, empty database that nobody has opened yet.
+
+    A test that is about one kind alone says so:
+    `@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)`.
+    """
+    if request.param == "sqlite":
+        path = tmp_path / "hub.db"
+        shutil.copyfile(databases.sqlite, path)
+        yield f"sqlite:///{path}"
+    else:
+        server, name = databases.server, databases.postgresql_name()
+        yield server.create(name, template="template")
+        server.drop(name)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A migrated, empty database, opened; the one that `database_url` names."""
+    opened = Database(database_url)
+    await opened.open()
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+# --- Time -----------------------------------------------------------------------------------------
+
+
+class FakeClock:
+    """A `registry.types.Clock` whose hands only the test moves."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, by: timedelta) -> datetime:
+        """Move on, and tell the new time."""
+        self.now += by
+        return self.now
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock that stands at nine in the morning of a Monday in Almaty."""
+    return FakeClock(datetime(2026, 3, 2, 4, 0, tzinfo=UTC))
+
+
+# --- Guards ---------------------------------------------------------------------------------------
+
+
+class LeftTheMachine(AssertionError):  # noqa: N818  (it tells what happened)
+    """A test tried to reach something beyond loopback."""
+
+
+def _nothing_leaves_the_machine(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse every connection and every look-up of a name beyond loopback."""
+    if event in {"socket.connect", "socket.sendto", "socket.sendmsg"}:
+        _refuse_beyond_loopback(arguments[1])
+    elif event == "socket.getaddrinfo":
+        _refuse_beyond_loopback(arguments)
+
+
+# The interpreter asks before every such call, whichever library makes it.
+sys.addaudithook(_nothing_leaves_the_machine)
+
+
+def _refuse_beyond_loopback(address: Any) -> None:
+    if not isinstance(address, tuple):
+        return  # a Unix socket
+    host = address[0].decode() if isinstance(address[0], bytes) else address[0]
+    if host in {None, "", "localhost", "0.0.0.0", "::"}:
+        return
+    try:
+        if ip_address(host).is_loopback:
+            return
+    except ValueError:
+        pass
+    raise LeftTheMachine(f"a test tried to reach {host}")
+
+
+_MAY_BLOCK = [("registry/db.py", {"open"})]
+"""Functions that may block the loop: only what happens once, before anything is served."""
+
+
+@pytest.fixture(scope="session")
+def _blockbuster() -> BlockBuster:
+    rooms = ["config", "registry", "connectors", "workers", "hub"]
+    found = BlockBuster(rooms, excluded_modules=["connectors.testing"])
+    for name in [name for name in found.functions if name.startswith("threading.")]:
+        # A lock that another thread holds for a microsecond is no fault, and comes by chance.
+        del found.functions[name]
+    for wrapped in found.functions.values():
+        for file, functions in _MAY_BLOCK:
+            wrapped.can_block_in(file, functions)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _nothing_blocks_the_loop(
+    request: pytest.FixtureRequest, _blockbuster: BlockBuster
+) -> Iterator[None]:
+    """Fail a test in which our own code does blocking I/O on the event loop."""
+    if not inspect.iscoroutinefunction(getattr(request.node, "function", None)):
+        yield
+        return
+    _blockbuster.activate()
+    try:
+        yield
+    finally:
+        _blockbuster.deactivate()
