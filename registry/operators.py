@@ -1,0 +1,285 @@
+"""Who may act here: operators and API tokens, their roles, and how they prove who they are.
+
+A password is kept as an argon2 hash, a token as a keyed digest: neither can be read back. Nothing
+is cached, so that a revoked token or a disabled operator is refused from the next request on.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+from msgspec import Struct
+from sqlalchemy import or_, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from registry.errors import NotFound, RegistryError
+from registry.ids import parse_id
+from registry.journal import record
+from registry.models import Operator, Token
+
+MIN_PASSWORD = 12
+"""Characters a password must have at least."""
+MAX_PASSWORD = 1024
+"""More would only keep the hash function busy."""
+MAX_NAME = 100
+
+TOKEN_PREFIX = "hub_"  # noqa: S105
+"""Starts every token, so that scanners for leaked secrets can know one."""
+
+
+class Role(StrEnum):
+    """What one may do; each holds all that the one before it may."""
+
+    OPERATOR = "operator"
+    """Reads, answers, and moves what is theirs."""
+    SUPERVISOR = "supervisor"
+    """Takes appeals from others, sees raw deliveries."""
+    ADMIN = "admin"
+    """Everything."""
+
+
+_RANK: Mapping[Role, int] = {role: rank for rank, role in enumerate(Role)}
+
+
+class Principal(Struct, frozen=True, kw_only=True):
+    """Who acts: an operator, or a program with a token."""
+
+    role: Role
+    name: str
+    operator_id: int | None
+    """None for a token that acts in nobody's name: it can hold no appeal."""
+    actor: str
+    """As the journal writes it: "operator:ID" or "token:NAME"."""
+
+    def is_at_least(self, role: Role) -> bool:
+        """Whether this one may do what `role` may."""
+        return _RANK[self.role] >= _RANK[role]
+
+
+class Taken(RegistryError):
+    """There is one by that name already."""
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(f"There is {what} {name} already; choose another name or remove that one.")
+        self.what = what
+        self.name = name
+
+
+class Unacceptable(RegistryError):
+    """A name, an e-mail address or a password that cannot be used; the sentence says why."""
+
+
+# --- Operators ----------------------------------------------------------------------------------
+
+
+async def hash_password(password: str) -> str:
+    """The argon2id hash, made in a thread: call it before the transaction. Raises: Unacceptable."""
+    if len(password) < MIN_PASSWORD:
+        raise Unacceptable(f"The password is too short; take at least {MIN_PASSWORD} characters.")
+    if len(password) > MAX_PASSWORD:
+        raise Unacceptable(f"The password is too long; take at most {MAX_PASSWORD} characters.")
+    return await asyncio.to_thread(_hasher.hash, password)
+
+
+async def add_operator(
+    session: AsyncSession,
+    *,
+    email: str,
+    name: str,
+    role: Role,
+    password_hash: str | None,
+    actor: str,
+    now: datetime,
+) -> Operator:
+    """Register an operator; without a password they can act only by a token.
+
+    Raises: Taken, Unacceptable.
+    """
+    operator = Operator(
+        email=clean_email(email),
+        name=_clean_name(name),
+        role=role.value,
+        password_hash=password_hash,
+        created_at=now,
+    )
+    await _insert(session, operator, Taken("an operator", operator.email))
+    data = {"operator": str(operator.id), "email": operator.email, "role": operator.role}
+    record(session, "operator.added", actor=actor, now=now, data=data)
+    return operator
+
+
+async def disable_operator(
+    session: AsyncSession, operator_id: int, *, actor: str, now: datetime
+) -> None:
+    """Let an operator, and every token in their name, in no more. Raises: NotFound."""
+    done = await session.exec(
+        update(Operator)
+        .where(col(Operator.id) == operator_id, col(Operator.disabled_at).is_(None))
+        .values(disabled_at=now)
+        .returning(col(Operator.id))
+    )
+    if done.scalar_one_or_none() is None:
+        raise NotFound("active operator", operator_id)
+    record(session, "operator.disabled", actor=actor, now=now, data={"operator": str(operator_id)})
+
+
+async def find_operator(session: AsyncSession, id_or_email: str) -> Operator:
+    """An operator who may act. Raises: NotFound."""
+    named = col(Operator.email) == id_or_email.strip().lower()
+    number = parse_id(id_or_email)
+    if number is not None:
+        named = or_(named, col(Operator.id) == number)  # type: ignore[assignment]
+    found = await session.execute(
+        select(Operator).where(named, col(Operator.disabled_at).is_(None))
+    )
+    operator = found.scalars().first()
+    if operator is None:
+        raise NotFound("active operator", id_or_email)
+    return operator
+
+
+async def check_password(session: AsyncSession, *, email: str, password: str) -> Principal | None:
+    """The operator whose password this is, or None.
+
+    An unknown address costs as much time as a wrong password, so that neither is told apart.
+    """
+    found = await session.exec(
+        select(Operator).where(
+            col(Operator.email) == email.strip().lower(), col(Operator.disabled_at).is_(None)
+        )
+    )
+    operator = found.first()
+    kept = operator.password_hash if operator is not None else None
+    matches = await asyncio.to_thread(_matches, kept or _nobody(), password[:MAX_PASSWORD])
+    if operator is None or kept is None or not matches:
+        return None
+    return _as_operator(operator, Role(operator.role))
+
+
+# --- Tokens -------------------------------------------------------------------------------------
+
+
+async def add_token(
+    session: AsyncSession,
+    *,
+    name: str,
+    role: Role,
+    secret_key: str,
+    actor: str,
+    now: datetime,
+    operator_id: int | None = None,
+) -> str:
+    """Make a token and return it, for the only time.
+
+    With an operator it acts in their name and never above their role.
+    Raises: Taken, Unacceptable.
+    """
+    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    row = Token(
+        name=_clean_name(name),
+        digest=digest(token, secret_key),
+        role=role.value,
+        operator_id=operator_id,
+        created_at=now,
+    )
+    await _insert(session, row, Taken("a token", row.name))
+    data = {"token": row.name, "role": row.role}
+    record(session, "token.added", actor=actor, now=now, data=data)
+    return token
+
+
+async def revoke_token(session: AsyncSession, name: str, *, actor: str, now: datetime) -> None:
+    """Refuse a token from now on. Raises: NotFound."""
+    done = await session.exec(
+        update(Token)
+        .where(col(Token.name) == name, col(Token.revoked_at).is_(None))
+        .values(revoked_at=now)
+        .returning(col(Token.id))
+    )
+    if done.scalar_one_or_none() is None:
+        raise NotFound("active token", name)
+    record(session, "token.revoked", actor=actor, now=now, data={"token": name})
+
+
+async def authenticate(session: AsyncSession, token: str, secret_key: str) -> Principal | None:
+    """Who the bearer of a token is, or None when it opens nothing."""
+    found = await session.exec(
+        select(Token, Operator)
+        .outerjoin(Operator, col(Operator.id) == col(Token.operator_id))
+        .where(col(Token.digest) == digest(token, secret_key), col(Token.revoked_at).is_(None))
+    )
+    row = found.first()
+    if row is None:
+        return None
+    kept, operator = row[0], row[1]
+    role = Role(kept.role)
+    if operator is None:
+        return Principal(role=role, name=kept.name, operator_id=None, actor=f"token:{kept.name}")
+    if operator.disabled_at is not None:
+        return None
+    return _as_operator(operator, min(role, Role(operator.role), key=lambda held: _RANK[held]))
+
+
+def digest(token: str, secret_key: str) -> str:
+    """What is kept of a token: HMAC-SHA256 under the installation's key, in hexadecimal."""
+    return hmac.new(
+        secret_key.encode(), token.encode("utf-8", "surrogateescape"), hashlib.sha256
+    ).hexdigest()
+
+
+def clean_email(email: str) -> str:
+    """The address in lower case. Raises: Unacceptable."""
+    cleaned = email.strip().lower()
+    if len(cleaned) > 254 or not _EMAIL.fullmatch(cleaned):
+        raise Unacceptable(f"{email!r} is no e-mail address; write it as name@example.kz.")
+    return cleaned
+
+
+_EMAIL = re.compile(r"[^\s@\x00-\x1f]+@[^\s@.\x00-\x1f]+(\.[^\s@.\x00-\x1f]+)+")
+
+_hasher = PasswordHasher()
+
+
+def _nobody() -> str:
+    """A hash that no password has, as costly to check as a real one."""
+    return (
+        f"$argon2id$v=19$m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}"
+        "$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    )
+
+
+def _matches(kept: str, password: str) -> bool:
+    try:
+        return _hasher.verify(kept, password)
+    except VerificationError:
+        return False
+
+
+def _as_operator(operator: Operator, role: Role) -> Principal:
+    return Principal(
+        role=role, name=operator.name, operator_id=operator.id, actor=f"operator:{operator.id}"
+    )
+
+
+def _clean_name(name: str) -> str:
+    cleaned = " ".join(name.split())
+    if not cleaned or len(cleaned) > MAX_NAME or not cleaned.isprintable():
+        raise Unacceptable(f"A name of 1 to {MAX_NAME} printable characters is needed.")
+    return cleaned
+
+
+async def _insert(session: AsyncSession, row: Operator | Token, taken: Taken) -> None:
+    try:
+        async with session.begin_nested():
+            session.add(row)
+    except IntegrityError as error:
+        raise taken from error
