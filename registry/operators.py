@@ -134,14 +134,12 @@ async def disable_operator(
 
 async def find_operator(session: AsyncSession, id_or_email: str) -> Operator:
     """An operator who may act. Raises: NotFound."""
-    named = col(Operator.email) == id_or_email.strip().lower()
-    number = parse_id(id_or_email)
-    if number is not None:
-        named = or_(named, col(Operator.id) == number)  # type: ignore[assignment]
-    found = await session.execute(
-        select(Operator).where(named, col(Operator.disabled_at).is_(None))
+    named = or_(
+        col(Operator.email) == id_or_email.strip().lower(),
+        col(Operator.id) == parse_id(id_or_email),
     )
-    operator = found.scalars().first()
+    found = await session.exec(select(Operator).where(named, col(Operator.disabled_at).is_(None)))
+    operator = found.first()
     if operator is None:
         raise NotFound("active operator", id_or_email)
     return operator
