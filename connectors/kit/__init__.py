@@ -1,0 +1,1 @@
+"""Bricks that channels share."""

@@ -1,0 +1,63 @@
+"""Writes what a channel's recorded deliveries give: `python -m connectors.testing.expected NAME`.
+
+What is written is what the code does now, right or wrong: read the difference before committing.
+"""
+
+import argparse
+import sys
+from functools import partial
+from importlib import import_module
+
+import pytest
+
+# The suite speaks through bare assertions; this lets them show what they compare.
+pytest.register_assert_rewrite("connectors.testing.contract")
+
+from connectors.testing.contract import NOWHERE, ConnectorContract  # noqa: E402
+from connectors.testing.fixtures import cases, outcome, written  # noqa: E402
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the expected files of one channel, and name those that changed."""
+    parser = argparse.ArgumentParser(prog="connectors.testing.expected", description=__doc__)
+    parser.add_argument("channel", help="a folder of connectors/")
+    parser.add_argument("case", nargs="*", help="only these cases; every one when none is named")
+    options = parser.parse_args(arguments)
+    try:
+        suite = suite_of(options.channel)
+    except LookupError as error:
+        print(error.args[0], file=sys.stderr)
+        return 1
+    known = {case.name: case for case in cases(suite.fixtures())}
+    unknown = [name for name in options.case if name not in known]
+    if unknown:
+        print(f"{options.channel} has no fixture {', '.join(unknown)}.", file=sys.stderr)
+        return 1
+    reader = suite.open(suite.settings(NOWHERE))
+    for name in options.case or known:
+        case = known[name]
+        text = written(outcome(partial(reader.normalize, suite.recorded(case))))
+        path = case.expected_path
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {path.name}")
+    return 0
+
+
+def suite_of(channel: str) -> ConnectorContract:
+    """The channel's own contract suite. Raises: LookupError, one sentence."""
+    name = f"connectors.{channel}.test_{channel}"
+    try:
+        module = import_module(name)
+    except ModuleNotFoundError as error:
+        raise LookupError(f"There is no {error.name}; is {channel!r} a channel?") from error
+    for found in vars(module).values():
+        if not (isinstance(found, type) and issubclass(found, ConnectorContract)):
+            continue
+        if found is not ConnectorContract:
+            return found()
+    raise LookupError(f"{name} has no subclass of ConnectorContract.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
