@@ -19,7 +19,7 @@ import pytest
 from blockbuster import BlockBuster
 
 from registry.db import Database
-from registry.models import metadata
+from registry.migrate import migrate
 from tests.postgres import PostgresServer
 
 # --- Databases ------------------------------------------------------------------------------------
@@ -60,8 +60,7 @@ class Databases:
 async def _migrated(url: str) -> None:
     database = Database(url)
     await database.open()
-    async with database.writer.begin() as connection:
-        await connection.run_sync(metadata.create_all)
+    await migrate(database)
     await database.close()
 
 
@@ -159,7 +158,11 @@ def _refuse_beyond_loopback(address: Any) -> None:
     raise LeftTheMachine(f"a test tried to reach {host}")
 
 
-_MAY_BLOCK = [("registry/db.py", {"open"})]
+_MAY_BLOCK = [
+    ("registry/db.py", {"open"}),
+    ("registry/migrate.py", {"_alone", "run_alembic"}),
+    ("asyncpg/connect_utils.py", {"_parse_connect_dsn_and_args"}),
+]
 """Functions that may block the loop: only what happens once, before anything is served."""
 
 
