@@ -258,14 +258,15 @@ class Attachment(Table, table=True):
 class Dispatch(Table, table=True):
     """The sending of one outgoing message: its parts as planned, and how far it got.
 
-    `state` is "queued", "sending" (a lease is held) or "done".
+    One claim is one part is one network call. `state` is "queued", "sending" (a lease is held, and
+    the call of `next_part` may have begun), "uncertain", "failed" or "done".
     """
 
     __tablename__ = "dispatches"
     __table_args__ = (
         UniqueConstraint("message_id"),
-        Index("ix_dispatches_conversation_id_id", "conversation_id", "id", postgresql_where=sql("state <> 'done'"), sqlite_where=sql("state <> 'done'")),
-        Index("ix_dispatches_due_at", "due_at", postgresql_where=sql("state <> 'done'"), sqlite_where=sql("state <> 'done'")),
+        Index("ix_dispatches_conversation_id_id", "conversation_id", "id", postgresql_where=sql("state IN ('queued', 'sending')"), sqlite_where=sql("state IN ('queued', 'sending')")),
+        Index("ix_dispatches_channel_account_due_at", "channel", "account", "due_at", postgresql_where=sql("state IN ('queued', 'sending')"), sqlite_where=sql("state IN ('queued', 'sending')")),
     )  # fmt: skip
 
     id: int = _id()
@@ -275,14 +276,14 @@ class Dispatch(Table, table=True):
     account: str
     parts: list[dict[str, Any]] = Field(sa_column=Column(Json, nullable=False))
     """Each part's text and attachment ids, fixed when the reply was queued."""
+    part_count: int
     next_part: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     state: str = Field(default="queued", sa_column_kwargs={"server_default": "queued"})
     attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     due_at: datetime = _time()
     lease_until: datetime | None = _time(nullable=True)
+    """After it a "sending" dispatch belongs to a process that died: its outcome is unknown."""
     lease_owner: str | None = None
-    in_flight: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
-    """The network call of `next_part` may have begun: after a crash its outcome is unknown."""
     created_at: datetime = _time()
 
 
@@ -384,6 +385,7 @@ class Buried(Table, table=True):
     """A delivery, or one item of it, that could not be registered: kept whole until replayed."""
 
     __tablename__ = "buried"
+    __table_args__ = (UniqueConstraint("channel", "account", "digest"),)
 
     id: int = _id()
     envelope_id: str
@@ -394,6 +396,8 @@ class Buried(Table, table=True):
     headers: dict[str, str] = _json()
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     item: str = _text()
+    digest: str
+    """Of body and item: a provider that delivers it again buries it once."""
     reason: str = _text()
     message_id: int | None = _reference("messages.id", nullable=True)
     """The visible placeholder, where a contact could be told."""

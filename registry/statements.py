@@ -7,6 +7,7 @@ A `Script` is a transaction's story as a generator: it yields a statement with i
 what came back. It knows no driver, so that SQLite can run all of it in one hop to its writer thread.
 """
 
+import re
 from collections.abc import Generator, Sequence
 from datetime import datetime
 from enum import Enum
@@ -39,14 +40,15 @@ TEXT, ID, TIME, BOOL, REAL, JSON = Type
 class Statement:
     """SQL over `{rows}`; the keywords name its columns, in the order of each row's values.
 
-    `{lock}` is a row lock on PostgreSQL and nothing on SQLite, whose transactions are exclusive;
-    `{lock:c}` locks only the rows of `c`.
+    `{lock:c}` locks the rows of `c` on PostgreSQL, and is nothing on SQLite, whose transactions are
+    exclusive; `{claim:c}` passes over rows that somebody else has locked. `{first:n}` is column `n`
+    of the first row, for a place that takes a single value.
     """
 
     def __init__(self, sql: str, /, **columns: Type) -> None:
         names = ", ".join(columns)
         picked = ", ".join(f"json_extract(value, '$[{i}]') AS {n}" for i, n in enumerate(columns))
-        self.sqlite = _locks(sql, "").replace(
+        self.sqlite = _locks(sql, real=False).replace(
             "{rows}", f"(SELECT {picked} FROM json_each(?1)) AS r"
         )
         arrays = ", ".join(
@@ -56,9 +58,13 @@ class Statement:
         cast = ", ".join(
             f"{n}::jsonb AS {n}" if kind is JSON else n for n, kind in columns.items()
         )
-        self.postgresql = _locks(sql, "FOR UPDATE").replace(
+        self.postgresql = _locks(sql, real=True).replace(
             "{rows}", f"(SELECT {cast} FROM unnest({arrays}) AS u({names})) AS r"
         )
+        for i, (name, kind) in enumerate(columns.items()):
+            mark = f"{{first:{name}}}"
+            self.sqlite = self.sqlite.replace(mark, f"json_extract(?1, '$[0][{i}]')")
+            self.postgresql = self.postgresql.replace(mark, f"(${i + 1}::{kind.value}[])[1]")
         self._times = tuple(i for i, kind in enumerate(columns.values()) if kind is TIME)
 
     def arrays(self, rows: Sequence[Row]) -> Sequence[Sequence[Any]]:
@@ -78,6 +84,8 @@ class Statement:
         return _encode(rows).decode()
 
 
+_LOCK = re.compile(r"\{lock:(\w+)\}")
+_CLAIM = re.compile(r"\{claim:(\w+)\}")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -90,9 +98,6 @@ def _remembered(seen: dict[datetime | None, str | None], value: datetime | None)
         return written
 
 
-def _locks(sql: str, word: str) -> str:
-    before, mark, after = sql.partition("{lock:")
-    if mark:
-        name, _, after = after.partition("}")
-        sql = f"{before}{word} OF {name}{after}" if word else before + after
-    return sql.replace("{lock}", word)
+def _locks(sql: str, *, real: bool) -> str:
+    sql = _LOCK.sub(r"FOR UPDATE OF \1" if real else "", sql)
+    return _CLAIM.sub(r"FOR UPDATE OF \1 SKIP LOCKED" if real else "", sql)

@@ -38,7 +38,7 @@ def may_move(source: Status, target: Status) -> bool:
     return target in MOVES[source]
 
 
-_RANK = {
+RANK = {
     DeliveryState.QUEUED: 0,
     DeliveryState.SENDING: 1,
     DeliveryState.UNCERTAIN: 2,
@@ -47,6 +47,7 @@ _RANK = {
     DeliveryState.DELIVERED: 4,
     DeliveryState.READ: 5,
 }
+"""How far along each delivery state is."""
 
 
 def advance(current: DeliveryState, reported: DeliveryState) -> DeliveryState:
@@ -59,5 +60,5 @@ def advance(current: DeliveryState, reported: DeliveryState) -> DeliveryState:
     if current is DeliveryState.FAILED:
         return current
     if reported is DeliveryState.FAILED:
-        return reported if _RANK[current] <= _RANK[DeliveryState.SENT] else current
-    return reported if _RANK[reported] > _RANK[current] else current
+        return reported if RANK[current] <= RANK[DeliveryState.SENT] else current
+    return reported if RANK[reported] > RANK[current] else current

@@ -1,0 +1,349 @@
+"""The statements of intake: each takes the whole batch at once."""
+
+from registry.statements import BOOL, ID, JSON, REAL, TEXT, TIME, Statement
+
+CONVERSATIONS = Statement(
+    """
+    SELECT c.channel, c.account, c.key, c.id, c.contact_id, c.appeal_id, c.last_inbound_at
+    FROM {rows} JOIN conversations c
+      ON c.channel = r.channel AND c.account = r.account AND c.key = r.key
+    ORDER BY c.id {lock:c}
+    """,
+    channel=TEXT,
+    account=TEXT,
+    key=TEXT,
+)
+
+POINTS = Statement(
+    """
+    SELECT p.scheme, p.value, p.id, p.contact_id
+    FROM {rows} JOIN contact_points p ON p.scheme = r.scheme AND p.value = r.value
+    """,
+    scheme=TEXT,
+    value=TEXT,
+)
+
+ADD_POINTS = Statement(
+    """
+    INSERT INTO contact_points (id, contact_id, scheme, value, created_at)
+    SELECT id, contact_id, scheme, value, created_at FROM {rows} WHERE true
+    ON CONFLICT (scheme, value) DO NOTHING
+    RETURNING id
+    """,
+    id=ID,
+    contact_id=ID,
+    scheme=TEXT,
+    value=TEXT,
+    created_at=TIME,
+)
+
+ADD_CONTACTS = Statement(
+    """
+    INSERT INTO contacts (id, name, language, created_at)
+    SELECT id, name, language, created_at FROM {rows}
+    """,
+    id=ID,
+    name=TEXT,
+    language=TEXT,
+    created_at=TIME,
+)
+
+ADD_CONVERSATIONS = Statement(
+    """
+    INSERT INTO conversations
+      (id, channel, account, key, public, contact_id, point_id, created_at)
+    SELECT id, channel, account, key, public, contact_id, point_id, created_at
+    FROM {rows} WHERE true
+    ON CONFLICT (channel, account, key) DO NOTHING
+    RETURNING id
+    """,
+    id=ID,
+    channel=TEXT,
+    account=TEXT,
+    key=TEXT,
+    public=BOOL,
+    contact_id=ID,
+    point_id=ID,
+    created_at=TIME,
+)
+
+APPEALS = Statement(
+    """
+    SELECT a.id, a.number, a.status, a.resolved_at
+    FROM {rows} JOIN appeals a ON a.id = r.id ORDER BY a.id {lock:a}
+    """,
+    id=ID,
+)
+
+KNOWN = Statement(
+    """
+    SELECT e.channel, e.account, e.external_id, m.id, m.appeal_id, a.number
+    FROM {rows} JOIN external_ids e
+      ON e.channel = r.channel AND e.account = r.account AND e.external_id = r.external_id
+    JOIN messages m ON m.id = e.message_id
+    LEFT JOIN appeals a ON a.id = m.appeal_id
+    """,
+    channel=TEXT,
+    account=TEXT,
+    external_id=TEXT,
+)
+
+ALBUMS = Statement(
+    """
+    SELECT m.conversation_id, m.album, m.id, m.appeal_id, m.text <> '', a.number
+    FROM {rows} JOIN messages m
+      ON m.conversation_id = r.conversation_id AND m.album = r.album
+    LEFT JOIN appeals a ON a.id = m.appeal_id
+    """,
+    conversation_id=ID,
+    album=TEXT,
+)
+
+COUNT = Statement(
+    """
+    INSERT INTO counters (name, value) SELECT name, value FROM {rows} WHERE true
+    ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value
+    RETURNING value
+    """,
+    name=TEXT,
+    value=ID,
+)
+
+ADD_APPEALS = Statement(
+    """
+    INSERT INTO appeals
+      (id, number, channel, account, conversation_id, contact_id, language, subject,
+       opened_at, last_message_at)
+    SELECT id, number, channel, account, conversation_id, contact_id, language, subject,
+       opened_at, last_message_at
+    FROM {rows}
+    """,
+    id=ID,
+    number=TEXT,
+    channel=TEXT,
+    account=TEXT,
+    conversation_id=ID,
+    contact_id=ID,
+    language=TEXT,
+    subject=TEXT,
+    opened_at=TIME,
+    last_message_at=TIME,
+)
+
+ADD_MESSAGES = Statement(
+    """
+    INSERT INTO messages
+      (id, appeal_id, conversation_id, direction, text, author, sent_at, sequence, created_at,
+       reply_to, origin, album, unreadable, state, state_at)
+    SELECT id, appeal_id, conversation_id, direction, text, author, sent_at, sequence, created_at,
+       reply_to, origin, album, unreadable, state, state_at
+    FROM {rows}
+    """,
+    id=ID,
+    appeal_id=ID,
+    conversation_id=ID,
+    direction=TEXT,
+    text=TEXT,
+    author=TEXT,
+    sent_at=TIME,
+    sequence=ID,
+    created_at=TIME,
+    reply_to=TEXT,
+    origin=TEXT,
+    album=TEXT,
+    unreadable=BOOL,
+    state=TEXT,
+    state_at=TIME,
+)
+
+ADD_EXTERNAL_IDS = Statement(
+    """
+    INSERT INTO external_ids (channel, account, external_id, message_id, part, state)
+    SELECT channel, account, external_id, message_id, part, state FROM {rows}
+    """,
+    channel=TEXT,
+    account=TEXT,
+    external_id=TEXT,
+    message_id=ID,
+    part=ID,
+    state=TEXT,
+)
+
+SET_CAPTIONS = Statement(
+    "UPDATE messages SET text = r.text FROM {rows} WHERE messages.id = r.id",
+    id=ID,
+    text=TEXT,
+)
+
+ADD_ATTACHMENTS = Statement(
+    """
+    INSERT INTO attachments
+      (id, message_id, position, channel, account, kind, ref, name, mime, size, state, retry_at,
+       latitude, longitude, created_at)
+    SELECT id, message_id, position, channel, account, kind, ref, name, mime, size, state, retry_at,
+       latitude, longitude, created_at
+    FROM {rows}
+    """,
+    id=ID,
+    message_id=ID,
+    position=ID,
+    channel=TEXT,
+    account=TEXT,
+    kind=TEXT,
+    ref=TEXT,
+    name=TEXT,
+    mime=TEXT,
+    size=ID,
+    state=TEXT,
+    retry_at=TIME,
+    latitude=REAL,
+    longitude=REAL,
+    created_at=TIME,
+)
+
+ADD_JOURNAL = Statement(
+    """
+    INSERT INTO journal (id, at, event, actor, appeal_id, message_id, contact_id, key, data)
+    SELECT id, at, event, actor, appeal_id, message_id, contact_id, key, data
+    FROM {rows} WHERE true
+    ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING
+    RETURNING key
+    """,
+    id=ID,
+    at=TIME,
+    event=TEXT,
+    actor=TEXT,
+    appeal_id=ID,
+    message_id=ID,
+    contact_id=ID,
+    key=TEXT,
+    data=JSON,
+)
+
+GROW_APPEALS = Statement(
+    """
+    UPDATE appeals SET
+      message_count = appeals.message_count + r.messages,
+      unread = appeals.unread + r.unread,
+      last_message_at = CASE WHEN r.last_at > appeals.last_message_at
+                             THEN r.last_at ELSE appeals.last_message_at END,
+      status = coalesce(r.status, appeals.status),
+      resolved_at = CASE WHEN r.status IS NULL THEN appeals.resolved_at END,
+      latitude = coalesce(r.latitude, appeals.latitude),
+      longitude = coalesce(r.longitude, appeals.longitude)
+    FROM {rows} WHERE appeals.id = r.id
+    """,
+    id=ID,
+    messages=ID,
+    unread=ID,
+    last_at=TIME,
+    status=TEXT,
+    latitude=REAL,
+    longitude=REAL,
+)
+
+UPDATE_CONVERSATIONS = Statement(
+    """
+    UPDATE conversations SET
+      last_inbound = coalesce(r.last_inbound, conversations.last_inbound),
+      last_inbound_at = coalesce(r.last_inbound_at, conversations.last_inbound_at),
+      blocked_at = CASE WHEN r.last_inbound IS NULL THEN conversations.blocked_at END,
+      appeal_id = coalesce(r.appeal_id, conversations.appeal_id)
+    FROM {rows} WHERE conversations.id = r.id
+    """,
+    id=ID,
+    last_inbound=TEXT,
+    last_inbound_at=TIME,
+    appeal_id=ID,
+)
+"""Whoever writes to us lets us through again: a message lifts the mark of a block."""
+
+EDITABLE = Statement(
+    """
+    SELECT e.channel, e.account, e.external_id, m.id, m.appeal_id, a.number, m.text,
+      m.edited_at, m.sent_at
+    FROM {rows} JOIN external_ids e
+      ON e.channel = r.channel AND e.account = r.account AND e.external_id = r.external_id
+    JOIN messages m ON m.id = e.message_id
+    LEFT JOIN appeals a ON a.id = m.appeal_id
+    ORDER BY m.id {lock:m}
+    """,
+    channel=TEXT,
+    account=TEXT,
+    external_id=TEXT,
+)
+
+EDIT = Statement(
+    """
+    UPDATE messages SET text = r.text, edited_at = r.edited_at
+    FROM {rows} WHERE messages.id = r.id
+    """,
+    id=ID,
+    text=TEXT,
+    edited_at=TIME,
+)
+
+MOVE = Statement(
+    """
+    UPDATE attachments SET latitude = r.latitude, longitude = r.longitude
+    FROM {rows} WHERE attachments.message_id = r.message_id AND attachments.kind = 'location'
+    """,
+    message_id=ID,
+    latitude=REAL,
+    longitude=REAL,
+)
+
+DELETE = Statement(
+    """
+    UPDATE messages SET deleted_at = r.at
+    FROM {rows} WHERE messages.id = r.id AND messages.deleted_at IS NULL
+    """,
+    id=ID,
+    at=TIME,
+)
+
+SET_BLOCKED = Statement(
+    "UPDATE conversations SET blocked_at = r.at FROM {rows} WHERE conversations.id = r.id",
+    id=ID,
+    at=TIME,
+)
+
+ADD_GREETINGS = Statement(
+    """
+    INSERT INTO messages
+      (id, conversation_id, direction, text, author, sent_at, created_at, state, state_at,
+       idempotency_key)
+    SELECT id, conversation_id, 'out', text, '', at, at, 'queued', at, key FROM {rows}
+    """,
+    id=ID,
+    conversation_id=ID,
+    text=TEXT,
+    at=TIME,
+    key=TEXT,
+)
+
+ADD_DISPATCHES = Statement(
+    """
+    INSERT INTO dispatches
+      (id, message_id, conversation_id, channel, account, parts, part_count, due_at, created_at)
+    SELECT id, message_id, conversation_id, channel, account, parts, 1, at, at FROM {rows}
+    """,
+    id=ID,
+    message_id=ID,
+    conversation_id=ID,
+    channel=TEXT,
+    account=TEXT,
+    parts=JSON,
+    at=TIME,
+)
+
+TOUCH_ACCOUNTS = Statement(
+    """
+    INSERT INTO accounts (channel, account, health, summary, last_in_at)
+    SELECT channel, account, 'ok', '', at FROM {rows} WHERE true
+    ON CONFLICT (channel, account) DO UPDATE SET last_in_at = excluded.last_in_at
+    """,
+    channel=TEXT,
+    account=TEXT,
+    at=TIME,
+)

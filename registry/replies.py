@@ -1,0 +1,314 @@
+"""A reply: the check whether the channel can carry it, the message and its dispatch, all at once."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from registry.errors import CannotCarry, KeyReused, NotFound, NotRetryable
+from registry.journal import record
+from registry.models import (
+    AccountState,
+    Appeal,
+    Attachment,
+    Conversation,
+    Dispatch,
+    ExternalId,
+    Message,
+)
+from registry.splitting import plan_parts
+from registry.states import Status
+from registry.types import AttachmentKind, Capabilities, DeliveryState
+
+RETRYABLE = frozenset({DeliveryState.FAILED, DeliveryState.UNCERTAIN})
+
+
+async def queue_reply(
+    session: AsyncSession,
+    *,
+    appeal_number: str,
+    text: str,
+    attachment_ids: Sequence[int],
+    author: str,
+    operator_id: int | None,
+    actor: str,
+    idempotency_key: str,
+    capabilities: Capabilities | None,
+    now: datetime,
+) -> Message:
+    """Write the reply and its dispatch; the caller commits, then wakes the outbox.
+
+    The same key and request again give the message that is there. `capabilities` is None when the
+    appeal's account is not in the settings.
+
+    Raises: NotFound (appeal or upload), CannotCarry, KeyReused.
+    """
+    appeal = await _lock_appeal(session, appeal_number)
+    digest = _digest(text, attachment_ids)
+    earlier = await _earlier(session, appeal, idempotency_key)
+    if earlier is not None:
+        if earlier.request_digest != digest:
+            raise KeyReused(idempotency_key)
+        return earlier
+    conversation = await _conversation(session, appeal)
+    carried = await _carrier(session, appeal, conversation, capabilities, now=now)
+    files = await _uploads(session, attachment_ids)
+    _check_files(files, carried)
+    parts = plan_parts(text, files, carried)
+    message = Message(
+        appeal_id=appeal.id,
+        conversation_id=conversation.id,
+        direction="out",
+        text=text,
+        author=author,
+        operator_id=operator_id,
+        sent_at=now,
+        created_at=now,
+        reply_to=conversation.last_inbound if carried.threads else None,
+        state=DeliveryState.QUEUED,
+        state_at=now,
+        idempotency_key=_key(appeal, idempotency_key),
+        request_digest=digest,
+    )
+    session.add(message)
+    for position, file in enumerate(files):
+        file.message_id, file.position = message.id, position
+    session.add(
+        Dispatch(
+            message_id=message.id,
+            conversation_id=conversation.id,
+            channel=appeal.channel,
+            account=appeal.account,
+            parts=[
+                {"text": part.text, "attachments": [str(files[i].id) for i in part.attachments]}
+                for part in parts
+            ],
+            part_count=len(parts),
+            due_at=now,
+            created_at=now,
+        )
+    )
+    _note_reply(session, appeal, message, actor=actor, now=now)
+    await session.flush()
+    return message
+
+
+async def retry_message(
+    session: AsyncSession,
+    *,
+    message_id: int,
+    even_if_sent: bool,
+    actor: str,
+    now: datetime,
+) -> Message:
+    """Queue a failed or uncertain message again, from the first part that did not go.
+
+    Raises: NotFound, NotRetryable (an uncertain one without `even_if_sent`, or nothing to retry).
+    """
+    message = await session.get(Message, message_id, with_for_update=True)
+    if message is None or message.direction != "out":
+        raise NotFound("outgoing message", message_id)
+    if message.state not in RETRYABLE:
+        raise NotRetryable(
+            str(message.state), f"This message is {message.state}; there is nothing to send again."
+        )
+    if message.state == DeliveryState.UNCERTAIN and not even_if_sent:
+        raise NotRetryable(
+            str(message.state),
+            "This message may have reached the citizen already; "
+            'to send it again all the same, pass "even_if_sent": true.',
+        )
+    dispatch = (
+        await session.exec(select(Dispatch).where(Dispatch.message_id == message_id))
+    ).one_or_none()
+    if dispatch is None:
+        raise NotRetryable(
+            str(message.state), "This message was written in the provider's own app; answer anew."
+        )
+    before = message.state
+    if dispatch.next_part >= dispatch.part_count:
+        # Every part went out and the provider then said that it was not delivered: all goes again.
+        dispatch.next_part = 0
+        await session.exec(
+            update(ExternalId)
+            .where(col(ExternalId.message_id) == message_id)
+            .values(state=DeliveryState.FAILED)
+        )
+    dispatch.state, dispatch.due_at, dispatch.attempts = "queued", now, 0
+    message.state, message.state_at = DeliveryState.QUEUED, now
+    message.error_code = message.error_reason = None
+    record(
+        session,
+        "message.retried",
+        actor=actor,
+        now=now,
+        appeal_id=message.appeal_id,
+        message_id=message.id,
+        data={"from": before, "even_if_sent": even_if_sent},
+    )
+    await session.flush()
+    return message
+
+
+def window_closes_at(
+    capabilities: Capabilities, last_inbound_at: datetime | None
+) -> datetime | None:
+    """When a reply can no longer go; None when the channel has no such limit."""
+    if capabilities.reply_window_hours is None or last_inbound_at is None:
+        return None
+    return last_inbound_at + timedelta(hours=capabilities.reply_window_hours)
+
+
+async def _lock_appeal(session: AsyncSession, number: str) -> Appeal:
+    found = await session.exec(select(Appeal).where(Appeal.number == number).with_for_update())
+    appeal = found.one_or_none()
+    if appeal is None:
+        raise NotFound("appeal", number)
+    return appeal
+
+
+def _key(appeal: Appeal, idempotency_key: str) -> str:
+    return f"reply:{appeal.id}:{idempotency_key}"
+
+
+async def _earlier(session: AsyncSession, appeal: Appeal, idempotency_key: str) -> Message | None:
+    found = await session.exec(
+        select(Message).where(
+            Message.conversation_id == appeal.conversation_id,
+            Message.idempotency_key == _key(appeal, idempotency_key),
+        )
+    )
+    return found.one_or_none()
+
+
+async def _conversation(session: AsyncSession, appeal: Appeal) -> Conversation:
+    conversation = (
+        None
+        if appeal.conversation_id is None
+        else await session.get(Conversation, appeal.conversation_id)
+    )
+    if conversation is None:
+        raise CannotCarry(
+            f"An appeal that came by {appeal.channel} has no thread to reply in.",
+            code="no_channel",
+            instead="Answer by letter or by phone, and write down the answer as a note.",
+        )
+    return conversation
+
+
+async def _carrier(
+    session: AsyncSession,
+    appeal: Appeal,
+    conversation: Conversation,
+    capabilities: Capabilities | None,
+    *,
+    now: datetime,
+) -> Capabilities:
+    """The capabilities with which the channel carries the reply now. Raises: CannotCarry."""
+    place = f"{appeal.channel}/{appeal.account}"
+    if capabilities is None:
+        raise CannotCarry(
+            f"The account {place} is not in the settings.",
+            code="account_missing",
+            instead="Add it to the settings again, or reach the citizen another way.",
+        )
+    state = await session.get(AccountState, (appeal.channel, appeal.account))
+    if state is not None and state.health == "down":
+        raise CannotCarry(
+            f"The account {place} does not work: {state.summary}",
+            code="account_down",
+            instead=state.cure or "Tell the administrator.",
+        )
+    if conversation.blocked_at is not None:
+        raise CannotCarry(
+            "The citizen has blocked this account.",
+            code="contact_blocked",
+            instead="Reach them by another contact point, or wait until they write again.",
+        )
+    closes_at = window_closes_at(capabilities, conversation.last_inbound_at)
+    if closes_at is not None and closes_at <= now:
+        raise CannotCarry(
+            f"The reply window closed at {closes_at.isoformat(timespec='seconds')}.",
+            code="window_closed",
+            instead="Reach them by another contact point, or wait until they write again.",
+        )
+    if not capabilities.can_initiate and conversation.last_inbound_at is None:
+        raise CannotCarry(
+            f"{appeal.channel} carries no message to somebody who has not written first.",
+            code="window_closed",
+            instead="Reach them by another contact point.",
+        )
+    return capabilities
+
+
+async def _uploads(session: AsyncSession, ids: Sequence[int]) -> list[Attachment]:
+    """The uploads in the order given, locked, and free to be sent. Raises: NotFound."""
+    files: list[Attachment] = []
+    for id_ in ids:
+        file = await session.get(Attachment, id_, with_for_update=True)
+        if file is None or file.message_id is not None or file.state != "ready":
+            raise NotFound("upload", id_)
+        files.append(file)
+    return files
+
+
+def _check_files(files: Sequence[Attachment], capabilities: Capabilities) -> None:
+    def refuse(reason: str, instead: str) -> CannotCarry:
+        return CannotCarry(reason, code="attachment", instead=instead)
+
+    if len(files) > capabilities.max_attachments:
+        raise refuse(
+            f"The channel takes {capabilities.max_attachments} attachments a reply, "
+            f"and these are {len(files)}.",
+            "Send them in several replies.",
+        )
+    for file in files:
+        limit = capabilities.media.get(AttachmentKind(file.kind))
+        name = file.name or file.id
+        if limit is None:
+            raise refuse(f"The channel carries no {file.kind} ({name}).", "Send a link to it.")
+        if file.size is not None and file.size > limit.max_bytes:
+            raise refuse(
+                f"{name} has {file.size} bytes, and the channel takes {limit.max_bytes}.",
+                "Send a smaller file, or a link to it.",
+            )
+        if limit.mimes and not _accepts(limit.mimes, file.mime or ""):
+            raise refuse(
+                f"{name} is {file.mime}, and the channel takes {', '.join(limit.mimes)}.",
+                "Convert the file, or send a link to it.",
+            )
+
+
+def _accepts(mimes: Sequence[str], mime: str) -> bool:
+    family = mime.partition("/")[0] + "/*"
+    return mime in mimes or family in mimes
+
+
+def _note_reply(
+    session: AsyncSession, appeal: Appeal, message: Message, *, actor: str, now: datetime
+) -> None:
+    data: dict[str, Any] = {}
+    if appeal.status == Status.NEW:
+        data = {"from": appeal.status, "to": Status.OPEN}
+        appeal.status = Status.OPEN
+    appeal.message_count += 1
+    appeal.unread = 0
+    appeal.last_message_at = max(appeal.last_message_at, now)
+    record(
+        session,
+        "message.queued",
+        actor=actor,
+        now=now,
+        appeal_id=appeal.id,
+        message_id=message.id,
+        data=data,
+    )
+
+
+def _digest(text: str, attachment_ids: Sequence[int]) -> str:
+    request = "\x00".join([text, *map(str, attachment_ids)])
+    return hashlib.sha256(request.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,149 @@
+"""The polling loop: fetches the deliveries of polled accounts, each under a lease.
+
+A page is put on the bus before its cursor is saved: a crash in between fetches it again, and what is
+known already changes nothing.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+
+import structlog
+
+from connectors.base import Connector, Misconfigured, Polls, SendError, Throttled
+from registry.accounts import set_health
+from registry.cursors import read_cursor, save_cursor
+from registry.db import Database
+from registry.errors import Unavailable
+from registry.leases import hold, release
+from registry.types import AccountKey, Clock, Envelope, utc_now
+from workers.bus import Bus, Full
+
+log = structlog.get_logger(__name__)
+
+LEASE = timedelta(seconds=120)
+"""Must outlast one poll and the storing of what it brought."""
+POLL_TIMEOUT = 90.0
+"""Seconds for one call of `poll`."""
+OTHERS = 15.0
+"""Seconds between looks whether another process has let go of the lease."""
+FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
+"""Seconds."""
+
+
+async def run_polling(
+    connectors: Mapping[AccountKey, Connector],
+    *,
+    database: Database,
+    bus: Bus,
+    owner: str,
+    stopping: asyncio.Event,
+    clock: Clock = utc_now,
+) -> None:
+    """Poll every account that is set to polling, until `stopping`."""
+    async with asyncio.TaskGroup() as group:
+        pollers = [
+            group.create_task(
+                _Poller(
+                    account, connector, database=database, bus=bus, owner=owner, clock=clock
+                ).run(),
+                name=f"poll {account}",
+            )
+            for account, connector in connectors.items()
+            if isinstance(connector, Polls) and connector.polls
+        ]
+        await stopping.wait()
+        # A poll waits for news most of its time, and what it would bring is not lost by leaving.
+        for poller in pollers:
+            poller.cancel()
+
+
+class _Poller:
+    def __init__(
+        self,
+        account: AccountKey,
+        connector: Polls,
+        *,
+        database: Database,
+        bus: Bus,
+        owner: str,
+        clock: Clock,
+    ) -> None:
+        self._account = account
+        self._connector = connector
+        self._database = database
+        self._bus = bus
+        self._owner = owner
+        self._clock = clock
+        self._lease = f"poll:{account}"
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Poll whenever the lease is ours; the lease is given back at the end."""
+        try:
+            while True:
+                wait = await self._step()
+                if wait:
+                    await asyncio.sleep(wait)
+        finally:
+            await asyncio.shield(self._release())
+
+    async def _step(self) -> float:
+        """One poll; returns the seconds to wait before the next."""
+        try:
+            held = await self._database.run(
+                hold(self._lease, owner=self._owner, now=self._clock(), duration=LEASE)
+            )
+            if not held:
+                return OTHERS
+            await self._poll()
+        except (Unavailable, Full) as error:
+            log.warning("polling waits", account=str(self._account), reason=str(error))
+            return self._failed()
+        except Misconfigured as error:
+            await self._turn_red(error)
+            return LONGEST_RETRY
+        except Throttled as error:
+            return error.retry_after
+        except (SendError, TimeoutError) as error:
+            log.warning("a poll failed", account=str(self._account), reason=str(error))
+            return self._failed()
+        self._failures = 0
+        return 0.0
+
+    async def _poll(self) -> None:
+        cursor = await self._database.run(read_cursor(self._account))
+        async with asyncio.timeout(POLL_TIMEOUT):
+            page = await self._connector.poll(cursor)
+        await asyncio.gather(*(self._bus.put(self._envelope(body)) for body in page.bodies))
+        if page.cursor is not None and page.cursor != cursor:
+            await self._database.run(save_cursor(self._account, page.cursor, now=self._clock()))
+
+    def _envelope(self, body: bytes) -> Envelope:
+        return Envelope(
+            id=secrets.token_hex(8),
+            channel=self._account.channel,
+            account=self._account.account,
+            headers={},
+            body=body,
+            received_at=self._clock(),
+        )
+
+    def _failed(self) -> float:
+        self._failures += 1
+        return min(FIRST_RETRY * 2.0 ** min(self._failures - 1, 30), LONGEST_RETRY)
+
+    async def _turn_red(self, error: Misconfigured) -> None:
+        log.error("the account is down", account=str(self._account), reason=error.reason)
+        async with self._database.write() as session:
+            await set_health(
+                session, self._account, health="down", summary=error.reason, cure=error.cure,
+                now=self._clock(),
+            )  # fmt: skip
+
+    async def _release(self) -> None:
+        try:
+            await self._database.run(release(self._lease, owner=self._owner))
+        except Unavailable:
+            log.warning("a lease runs out by itself", lease=self._lease)

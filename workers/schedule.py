@@ -1,0 +1,141 @@
+"""The ticks: what must be looked after by the clock, each under a lease so that one process does it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from connectors.base import Connector, Diagnoses, Diagnosis, Health
+from registry.accounts import account_states, set_health
+from registry.db import Database
+from registry.errors import Unavailable
+from registry.leases import hold
+from registry.types import AccountKey, Clock, utc_now
+from workers.bus import Bus, Topic
+from workers.outbox import tidy_outbox
+
+log = structlog.get_logger(__name__)
+
+CHECK_TIMEOUT = 30.0
+"""Seconds for one account's check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Something done every so many seconds by one process at a time."""
+
+    name: str
+    seconds: float
+    do: Callable[[], Awaitable[None]]
+
+
+async def run_schedule(
+    connectors: Mapping[AccountKey, Connector],
+    *,
+    database: Database,
+    bus: Bus,
+    owner: str,
+    stopping: asyncio.Event,
+    clock: Clock = utc_now,
+) -> None:
+    """Tick until `stopping`."""
+
+    async def check() -> None:
+        await check_accounts(connectors, database=database, bus=bus, clock=clock)
+
+    async def tidy() -> None:
+        await tidy_outbox(connectors, database=database, clock=clock)
+
+    scheduler = AsyncIOScheduler(timezone="UTC")
+    for tick in (Tick("accounts", 60, check), Tick("outbox", 5, tidy)):
+        scheduler.add_job(
+            _alone(tick, database=database, owner=owner, clock=clock),
+            "interval",
+            seconds=tick.seconds,
+            next_run_time=clock(),
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,
+        )
+    scheduler.start()
+    try:
+        await stopping.wait()
+    finally:
+        scheduler.shutdown(wait=False)
+
+
+def _alone(
+    tick: Tick, *, database: Database, owner: str, clock: Clock
+) -> Callable[[], Awaitable[None]]:
+    """The tick, done only while this process holds its lease."""
+
+    async def run() -> None:
+        try:
+            held = await database.run(
+                hold(
+                    f"tick:{tick.name}",
+                    owner=owner,
+                    now=clock(),
+                    duration=timedelta(seconds=tick.seconds * 1.5),
+                )
+            )
+            if held:
+                await tick.do()
+        except Unavailable as error:
+            log.warning("a tick waits for the database", tick=tick.name, reason=str(error))
+
+    return run
+
+
+async def check_accounts(
+    connectors: Mapping[AccountKey, Connector],
+    *,
+    database: Database,
+    bus: Bus,
+    clock: Clock = utc_now,
+) -> None:
+    """Ask every account how it is, note it, and let sends go on where one has recovered."""
+    async with database.read() as session:
+        before = await account_states(session)
+    found = await asyncio.gather(*(_diagnose(connector) for connector in connectors.values()))
+    recovered = False
+    for account, diagnosis in zip(connectors, found, strict=True):
+        async with database.write() as session:
+            changed = await set_health(
+                session,
+                account,
+                health=diagnosis.health,
+                summary=diagnosis.summary,
+                cure=diagnosis.cure,
+                now=clock(),
+            )
+        was_down = account in before and before[account].health == Health.DOWN
+        recovered = recovered or (was_down and diagnosis.health is not Health.DOWN)
+        if changed:
+            log.warning(
+                "an account changed",
+                account=str(account),
+                health=str(diagnosis.health),
+                summary=diagnosis.summary,
+                cure=diagnosis.cure,
+            )
+    if recovered:
+        bus.wake(Topic.OUTBOX)
+
+
+async def _diagnose(connector: Connector) -> Diagnosis:
+    if not isinstance(connector, Diagnoses):
+        # Nothing to ask: a send that failed turns it red, and the next one may try.
+        return Diagnosis(health=Health.OK, summary="This channel has nothing to check.")
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT):
+            return await connector.check()
+    except TimeoutError:
+        return Diagnosis(
+            health=Health.DEGRADED,
+            summary="The provider did not answer the check in time.",
+            cure="Look at the network and at the provider's status page.",
+        )
