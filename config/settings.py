@@ -1,24 +1,38 @@
 """The settings: one load from TOML and the environment, frozen and typed, no globals.
 
 A value written `env:NAME` or `file:PATH` is read from there, so that no secret need stand in the
-file. Every key can be overridden by an environment variable: `HUB_HTTP__PORT` is `http.port`.
+file; a path starts at the folder of the settings' file. Every key can be overridden by an
+environment variable: `HUB_HTTP__PORT` is `http.port`.
 """
 
 import os
-from collections.abc import Mapping
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
 )
+
+DEFAULT_FILE = "hub.toml"
+"""The settings' file, in the folder where a command is started."""
+
+DEFAULT_DATABASE = "sqlite:///var/hub.db"
+
+PREFIX = "HUB_"
+"""What the name of an environment variable that sets a key starts with."""
 
 MIN_SECRET = 32
 """Characters a secret key must have at least."""
@@ -45,8 +59,8 @@ def _address(url: str) -> str:
     return url.rstrip("/")
 
 
-def _database(url: str) -> str:
-    if not url.startswith(("sqlite:///", "postgresql://")):
+def _database(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("sqlite:///", "postgresql://")):
         raise ValueError("an address that starts with sqlite:/// or postgresql:// is needed")
     return url
 
@@ -61,6 +75,24 @@ def _media(url: str) -> str:
     if not url.startswith(("file:///", "s3://")):
         raise ValueError("an address that starts with file:/// or s3:// is needed")
     return url
+
+
+def _proxies(value: object) -> object:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def _network(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is neither an IP address nor a network") from None
+    return value
+
+
+def _account(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+        raise ValueError("an account's name is made of Latin letters, digits, - and _")
+    return name
 
 
 def _secret(value: SecretStr) -> SecretStr:
@@ -78,7 +110,9 @@ class Http(_Table):
 
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
-    trusted_proxies: tuple[str, ...] = ()
+    trusted_proxies: Annotated[
+        tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_proxies)
+    ] = ()
     max_body: int = Field(1024 * 1024, ge=1024)
     """Bytes of a webhook's body."""
 
@@ -86,15 +120,13 @@ class Http(_Table):
 class DatabaseTable(_Table):
     """`[database]`: where the registry is kept."""
 
-    url: Annotated[SecretStr, AfterValidator(lambda v: SecretStr(_database(v.get_secret_value())))] = (
-        SecretStr("sqlite:///var/hub.db")
-    )
+    url: Annotated[SecretStr, AfterValidator(_database)] = SecretStr(DEFAULT_DATABASE)
 
 
 class BusTable(_Table):
     """`[bus]`: what carries deliveries from the webhooks to the registry."""
 
-    url: Annotated[str, AfterValidator(_bus)] = "local:"
+    url: Annotated[str, AfterValidator(_bus)] = Field("local:", repr=False)
     queue: int = Field(4096, ge=1)
     """Deliveries that may wait; one more is answered 503."""
 
@@ -126,12 +158,11 @@ class Log(_Table):
     format: Literal["auto", "console", "json"] = "auto"
 
 
-class Settings(BaseSettings):
-    """All of an installation's settings. `hub.example.toml` gives every key with its reason."""
+Accounts = dict[Annotated[str, AfterValidator(_account)], dict[str, Any]]
 
-    model_config = SettingsConfigDict(
-        env_prefix="HUB_", env_nested_delimiter="__", extra="forbid", frozen=True
-    )
+
+class Settings(_Table):
+    """All of an installation's settings. `hub.example.toml` gives every key with its reason."""
 
     public_url: Annotated[str, AfterValidator(_address)] = "http://127.0.0.1:8080"
     timezone: Annotated[str, AfterValidator(_zone)] = "Asia/Almaty"
@@ -145,8 +176,263 @@ class Settings(BaseSettings):
     log: Log = Log()
     greeting: dict[str, str] = {}
     """What a citizen who presses Start reads, by language."""
-    channels: dict[str, dict[str, dict[str, Any]]] = {}
+    channels: dict[str, Accounts] = Field(default={}, repr=False)
     """Checked by each channel's own class, so that a new channel never touches this file."""
 
     folder: Path = Field(default=Path(), exclude=True)
     """The folder of the settings' file: relative paths start here. Not a key."""
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of a file and the environment; without a path, of `hub.toml` if there is one.
+
+    Addresses in them that are paths come out absolute.
+
+    Raises: SettingsError.
+    """
+    environ = os.environ if environ is None else environ
+    if path is None and Path(DEFAULT_FILE).is_file():
+        path = Path(DEFAULT_FILE)
+    folder = (Path() if path is None else path.parent).resolve()
+    found = {} if path is None else _parsed(path)
+    named = set(_references(found))
+    origins = _override(found, environ, named)
+    resolved = _resolve(found, environ, folder)
+    if "folder" in resolved:
+        raise SettingsError(_unknown("folder", ()))
+    _anchor(resolved, folder)
+    try:
+        return Settings.model_validate({**resolved, "folder": folder})
+    except ValidationError as error:
+        raise SettingsError(sentence(error, model=Settings, origins=origins)) from None
+
+
+def sentence(
+    error: ValidationError,
+    prefix: str = "",
+    *,
+    model: type[BaseModel] | None = None,
+    origins: Mapping[tuple[str, ...], str] | None = None,
+) -> str:
+    """The first fault as one sentence that names the key and the cure, never the value.
+
+    An unknown key comes first: it is often what a missing one was meant to be. `model` is the class
+    that refused, for the names an unknown key may have meant; `origins` tells which keys came from
+    which environment variable.
+    """
+    faults = error.errors(include_url=False, include_input=False)
+    fault = min(faults, key=lambda fault: fault["type"] != "extra_forbidden")
+    place = tuple(str(part) for part in fault["loc"] if part != "[key]")
+    key = ".".join((*prefix.split("."), *place) if prefix else place)
+    given = (origins or {}).get(place)
+    name = f"{given} ({key})" if given else key
+    match fault["type"]:
+        case "extra_forbidden":
+            return _unknown(name, _fields(model, place[:-1]))
+        case "missing":
+            return (
+                f"{name}: this key is missing; set it in the settings' file, "
+                f"or as {variable(key.split('.'))} in the environment."
+            )
+        case kind:
+            context = fault.get("ctx", {})
+            wanted = _WANTED.get(kind) or _WANTED.get(kind.partition("_")[0]) or fault["msg"]
+            return f"{name}: {wanted.format(**context)}."
+
+
+def variable(key: Sequence[str]) -> str:
+    """The environment variable that sets a key."""
+    return PREFIX + "__".join(key).upper()
+
+
+_WANTED = {
+    "value_error": "{error}",
+    "int": "a whole number is needed",
+    "float": "a number is needed",
+    "bool": "true or false is needed",
+    "string": "a text in quotes is needed",
+    "tuple": "a list is needed",
+    "list": "a list is needed",
+    "dict": "a table is needed",
+    "model": "a table is needed",
+    "literal_error": "{expected} is needed",
+    "greater_than_equal": "{ge} or more is needed",
+    "greater_than": "more than {gt} is needed",
+    "less_than_equal": "{le} or less is needed",
+    "less_than": "less than {lt} is needed",
+    "string_pattern_mismatch": "a text of the form {pattern} is needed",
+    "string_too_short": "at least {min_length} characters are needed",
+    "string_too_long": "at most {max_length} characters fit",
+}
+"""What a key needs, by the kind of the fault or by its first word."""
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"There is no settings' file {path}.") from None
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is not written in UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is no TOML: {error}.") from None
+
+
+# --- The environment ------------------------------------------------------------------------------
+
+_OPEN_TABLES = frozenset({"channels", "greeting"})
+"""Tables whose keys are not known here."""
+
+
+def _override(
+    found: dict[str, Any], environ: Mapping[str, str], named: set[str]
+) -> dict[tuple[str, ...], str]:
+    """Write the keys that the environment sets into `found`, and tell which came from where.
+
+    A variable that a value refers to as `env:NAME` may be called anything. Of the others, one that
+    starts with our prefix but is no key's is somebody else's, unless it looks like a slip.
+
+    Raises: SettingsError.
+    """
+    origins: dict[tuple[str, ...], str] = {}
+    known = {variable(key) for key in keys()}
+    for name, value in sorted(environ.items()):
+        if not name.upper().startswith(PREFIX):
+            continue
+        path = name[len(PREFIX) :].split("__")
+        open_table = len(path) > 1 and path[0].lower() in _OPEN_TABLES
+        if name.upper() in known or open_table:
+            place = _place(found, path)
+            if place is None:
+                raise SettingsError(f"{name}: {'.'.join(path[:-1]).lower()} is no table.")
+            origins[place] = name
+            _set(found, place, value)
+        elif name not in named:
+            slip = get_close_matches(name.upper(), known, n=1, cutoff=0.85)
+            if slip or len(path) > 1:
+                hint = f"; did you mean {slip[0]}?" if slip else "."
+                raise SettingsError(f"{name}: this variable sets no key{hint}")
+    return origins
+
+
+def _place(found: Mapping[str, Any], path: Sequence[str]) -> tuple[str, ...] | None:
+    """The keys along a variable's name, as the file spells them; None where one is no table."""
+    place: list[str] = []
+    table: Any = found
+    for part in path:
+        if not isinstance(table, Mapping):
+            return None
+        spelled = next((key for key in table if key.upper() == part.upper()), part.lower())
+        place.append(spelled)
+        table = table.get(spelled, {})
+    return tuple(place)
+
+
+def _set(table: dict[str, Any], place: tuple[str, ...], value: str) -> None:
+    for key in place[:-1]:
+        table = table.setdefault(key, {})
+    table[place[-1]] = value
+
+
+# --- References -----------------------------------------------------------------------------------
+
+
+def _references(value: object) -> Iterator[str]:
+    """The names of the variables that values refer to."""
+    match value:
+        case str() if value.startswith("env:"):
+            yield value.removeprefix("env:")
+        case dict():
+            for inner in value.values():
+                yield from _references(inner)
+        case list():
+            for inner in value:
+                yield from _references(inner)
+
+
+def _resolve(value: Any, environ: Mapping[str, str], folder: Path, key: str = "") -> Any:
+    """Put what `env:NAME` and `file:PATH` stand for in their places. Raises: SettingsError."""
+    match value:
+        case dict():
+            return {
+                name: _resolve(inner, environ, folder, f"{key}.{name}".lstrip("."))
+                for name, inner in value.items()
+            }
+        case list():
+            return [_resolve(inner, environ, folder, key) for inner in value]
+        case str() if value.startswith("env:"):
+            return _from_variable(key, value.removeprefix("env:"), environ)
+        # file:///… is an address.
+        case str() if value.startswith("file:") and not value.startswith("file://"):
+            return _from_file(key, folder / value.removeprefix("file:"))
+        case _:
+            return value
+
+
+def _from_variable(key: str, name: str, environ: Mapping[str, str]) -> str:
+    found = environ.get(name, "")
+    if not found:
+        raise SettingsError(f"{key}: the environment variable {name} is not set.")
+    return found
+
+
+def _from_file(key: str, path: Path) -> str:
+    try:
+        found = path.read_text("utf-8").strip()
+    except FileNotFoundError:
+        raise SettingsError(f"{key}: there is no file {path}.") from None
+    except OSError as error:
+        raise SettingsError(f"{key}: {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{key}: {path} is not written in UTF-8.") from None
+    if not found:
+        raise SettingsError(f"{key}: the file {path} is empty.")
+    return found
+
+
+def _anchor(found: dict[str, Any], folder: Path) -> None:
+    """Make the addresses that are paths absolute, the default ones too."""
+    database = found.setdefault("database", {})
+    if isinstance(database, dict):
+        url = database.setdefault("url", DEFAULT_DATABASE)
+        if isinstance(url, str) and url.startswith("sqlite:///"):
+            database["url"] = f"sqlite:///{folder / url.removeprefix('sqlite:///')}"
+    media = found.setdefault("media", {})
+    if isinstance(media, dict):
+        media.setdefault("url", (folder / "var" / "media").as_uri())
+
+
+# --- Keys -----------------------------------------------------------------------------------------
+
+
+def keys(model: type[BaseModel] = Settings) -> Iterator[tuple[str, ...]]:
+    """Every key that has a name of its own, tables taken apart."""
+    for name, field in model.model_fields.items():
+        if field.exclude:
+            continue
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            for rest in keys(inner):
+                yield (name, *rest)
+        else:
+            yield (name,)
+
+
+def _fields(model: type[BaseModel] | None, place: Sequence[str]) -> list[str]:
+    """The names in the table at `place`."""
+    for part in place:
+        field = None if model is None else model.model_fields.get(part)
+        inner = None if field is None else field.annotation
+        model = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
+    if model is None:
+        return []
+    return [name for name, field in model.model_fields.items() if not field.exclude]
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    last = name.rpartition(".")[2].rstrip(")")
+    meant = get_close_matches(last, known, n=1)
+    hint = f"did you mean {meant[0]}?" if meant else "remove it, or correct its name."
+    return f"{name}: there is no such key; {hint}"
