@@ -49,8 +49,8 @@ async def bury(session: AsyncSession, burials: Sequence[Burial], *, now: datetim
         }
         for burial in burials
     ]
-    dialect = session.get_bind().dialect.name
-    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    connection = await session.connection()
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     added = 0
     for row in rows:
         statement = (
@@ -59,7 +59,7 @@ async def bury(session: AsyncSession, burials: Sequence[Burial], *, now: datetim
             .on_conflict_do_nothing(index_elements=["channel", "account", "digest"])
             .returning(col(Buried.id))
         )
-        added += (await session.execute(statement)).first() is not None
+        added += (await connection.execute(statement)).first() is not None
     return added
 
 

@@ -102,9 +102,9 @@ class Database:
                 yield session
 
     async def run(self, script: Script[T]) -> T:
-        """Carry a script through as one transaction. Raises: Unavailable.
+        """Carry a script through as one transaction; a statement over no rows does nothing.
 
-        Whatever else the database refuses comes as its own error, and nothing is kept.
+        Raises: Unavailable. Whatever else the database refuses comes as its own error, and nothing is kept.
         """
         if self.dialect == "sqlite":
             async with self._writing:
@@ -115,8 +115,9 @@ class Database:
 
     async def ping(self) -> None:
         """Ask whether the database answers, and has our tables. Raises: Unavailable."""
-        async with self.read() as session:
-            await session.execute(text("SELECT count(*) FROM counters"))
+        with _translated():
+            async with self.reader.connect() as connection:
+                await connection.execute(text("SELECT count(*) FROM counters"))
 
     @asynccontextmanager
     async def _exclusive(self) -> AsyncIterator[None]:
@@ -156,7 +157,9 @@ class Database:
                 try:
                     statement, rows = next(script)
                     while True:
-                        found = await raw.fetch(statement.postgresql, *statement.arrays(rows))
+                        found = []
+                        if rows:
+                            found = await raw.fetch(statement.postgresql, *statement.arrays(rows))
                         statement, rows = script.send(found)
                 except StopIteration as finished:
                     result: T = finished.value
@@ -169,7 +172,9 @@ def _drive(script: Script[T], connection: sqlite3.Connection) -> T:
     try:
         statement, rows = next(script)
         while True:
-            found = connection.execute(statement.sqlite, (statement.json(rows),)).fetchall()
+            found = []
+            if rows:
+                found = connection.execute(statement.sqlite, (statement.json(rows),)).fetchall()
             statement, rows = script.send(found)
     except StopIteration as finished:
         result: T = finished.value
