@@ -31,6 +31,16 @@ DEFAULT_FILE = "hub.toml"
 
 DEFAULT_DATABASE = "sqlite:///var/hub.db"
 
+GREETING = {
+    "kk": "Сәлеметсіз бе! Өтінішіңізді осы жерге жазыңыз: не болғанын және мекенжайын көрсетіңіз, "
+    "фото немесе геолокация жіберуге болады. Біз оны тіркеп, жауап береміз.",
+    "ru": "Здравствуйте! Напишите сюда своё обращение: что случилось и по какому адресу, можно "
+    "приложить фото или геолокацию. Мы зарегистрируем его и ответим.",
+    "en": "Hello! Write to us here: what happened and at which address; you can add photos or a "
+    "location. We will register your appeal and answer it.",
+}
+"""What a citizen reads who opens a conversation, by language."""
+
 PREFIX = "HUB_"
 """What the name of an environment variable that sets a key starts with."""
 
@@ -158,6 +168,13 @@ class Log(_Table):
     format: Literal["auto", "console", "json"] = "auto"
 
 
+def _greetings(given: object) -> object:
+    """The standard words where nothing else is said; an empty text is no greeting."""
+    if not isinstance(given, Mapping):
+        return given
+    return {language: text for language, text in {**GREETING, **given}.items() if text != ""}
+
+
 Accounts = dict[Annotated[str, AfterValidator(_account)], dict[str, Any]]
 
 
@@ -174,8 +191,8 @@ class Settings(_Table):
     threads: Threads = Threads()
     numbers: Numbers = Numbers()
     log: Log = Log()
-    greeting: dict[str, str] = {}
-    """What a citizen who presses Start reads, by language."""
+    greeting: Annotated[dict[str, str], BeforeValidator(_greetings)] = GREETING
+    """What a citizen who presses Start reads, by language; the first serves every other."""
     channels: dict[str, Accounts] = Field(default={}, repr=False)
     """Checked by each channel's own class, so that a new channel never touches this file."""
 
@@ -263,6 +280,8 @@ _WANTED = {
     "string_pattern_mismatch": "a text of the form {pattern} is needed",
     "string_too_short": "at least {min_length} characters are needed",
     "string_too_long": "at most {max_length} characters fit",
+    "too_short": "at least {min_length} are needed",
+    "too_long": "at most {max_length} fit",
 }
 """What a key needs, by the kind of the fault or by its first word."""
 
