@@ -1,0 +1,134 @@
+"""Attachments: files served so that nothing a stranger sent can run in a colleague's browser.
+
+Only pictures, sound and films whose own first bytes say so are shown in place; everything else,
+HTML and SVG above all, can only be saved. Each answer forbids scripts and guessing as well.
+"""
+
+import re
+from typing import NamedTuple
+from urllib.parse import quote
+
+import structlog
+from aiohttp import web
+
+from hub.api.exchange import id_of
+from hub.keys import DATABASE, MEDIA
+from hub.problems import Problem
+from registry.errors import NotFound, RegistryError
+from registry.models import Attachment
+
+log = structlog.get_logger(__name__)
+
+SHOWN_IN_PLACE = frozenset({
+    "image/jpeg", "image/png", "image/gif", "image/webp", "image/avif",
+    "audio/mpeg", "audio/mp4", "audio/aac", "audio/ogg", "audio/wav", "audio/flac",
+    "video/mp4", "video/webm", "video/ogg", "video/quicktime", "video/3gpp",
+})  # fmt: skip
+"""Types no browser runs anything from."""
+
+_SAFE = {
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "private, max-age=86400",
+    "Accept-Ranges": "bytes",
+}
+
+
+class _Span(NamedTuple):
+    """Bytes from `start` up to, not including, `end`."""
+
+    start: int
+    end: int
+
+
+async def download(request: web.Request) -> web.StreamResponse:
+    """`GET attachments/{id}`, whole or the one range asked for."""
+    id_ = id_of(request, "attachment")
+    async with request.config_dict[DATABASE].read() as session:
+        file = await session.get(Attachment, id_)
+    if file is None:
+        raise NotFound("attachment", id_)
+    path = _path(file)
+    media = request.config_dict[MEDIA]
+    about = await media.glance(path)
+    etag = f'"{file.sha256 or id_}"'
+    headers = {
+        **_SAFE,
+        "ETag": etag,
+        "Content-Type": about.mime,
+        "Content-Disposition": _disposition(file, about.mime),
+    }
+    if etag in _listed(request.headers.get("If-None-Match", "")):
+        return web.Response(status=304, headers=headers)
+    span = _span(request, about.size, etag)
+    response = web.StreamResponse(status=200 if span is None else 206, headers=headers)
+    start, end = span or _Span(0, about.size)
+    if span is not None:
+        response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{about.size}"
+    response.content_length = end - start
+    await response.prepare(request)
+    if request.method == "HEAD":
+        return response
+    try:
+        async for chunk in media.stream(path, start=start, end=end):
+            await response.write(chunk)
+    except RegistryError:
+        # The answer has begun: cutting it short is the only way left to say that it is not whole.
+        log.exception("a file broke off", attachment=id_)
+        if request.transport is not None:
+            request.transport.abort()
+        return response
+    await response.write_eof()
+    return response
+
+
+def _path(file: Attachment) -> str:
+    if file.state == "ready" and file.path is not None:
+        return file.path
+    detail = {
+        "pending": "The file has not been fetched from the provider yet; try again soon.",
+        "failed": f"The file could not be fetched: {file.error or 'the provider did not give it'}",
+    }.get(file.state, f"A {file.kind} is no file.")
+    raise Problem(404, f"attachment_{file.state}", detail)
+
+
+def _disposition(file: Attachment, mime: str) -> str:
+    """RFC 6266. The name is percent-encoded whole, so that nothing in it is a header's syntax."""
+    manner = "inline" if mime in SHOWN_IN_PLACE else "attachment"
+    name = quote(file.name or f"{file.kind}-{file.id}", safe="", errors="replace")
+    return f"{manner}; filename*=UTF-8''{name}"
+
+
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+
+
+def _span(request: web.Request, size: int, etag: str) -> _Span | None:
+    """The one range asked for, or None for the whole; several ranges are answered by the whole.
+
+    Raises: Problem (416). Source: https://www.rfc-editor.org/rfc/rfc9110#section-14
+    """
+    asked = _RANGE.fullmatch(request.headers.get("Range", "").strip())
+    if asked is None or asked[0] == "bytes=-":
+        return None
+    if request.headers.get("If-Range", etag) != etag:
+        return None
+    first, last = asked[1], asked[2]
+    if first:
+        start, end = int(first), min(int(last) + 1 if last else size, size)
+        if last and int(last) < start:
+            return None  # no range at all, says the RFC, so it is ignored
+    else:
+        start, end = max(size - int(last), 0), size
+    if start >= end:
+        raise Problem(
+            416,
+            "range_not_satisfiable",
+            f"The file has {size} bytes; the range lies outside of it.",
+            headers={"Content-Range": f"bytes */{size}"},
+        )
+    return _Span(start, end)
+
+
+def _listed(header: str) -> list[str]:
+    return [tag.strip().removeprefix("W/") for tag in header.split(",")]

@@ -1,0 +1,90 @@
+"""Channels: how every account is, whether it is in the settings or only in the past."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from aiohttp import web
+from msgspec import Struct
+
+from hub.api.exchange import json_response
+from hub.keys import CONNECTORS, DATABASE
+from registry.accounts import account_states
+from registry.inbox import count_waiting
+from registry.models import AccountState
+from registry.types import AccountKey
+
+
+class Health(StrEnum):
+    """How an account is."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    """It works, with a warning."""
+    DOWN = "down"
+    UNKNOWN = "unknown"
+    """Never checked, and nothing carried yet."""
+
+
+class Channel(Struct, frozen=True, kw_only=True):
+    """One account of ours."""
+
+    channel: str
+    account: str
+    configured: bool
+    """Whether it is in the settings; one that is not carries nothing."""
+    health: Health
+    summary: str
+    cure: str | None
+    """What a person must do about it."""
+    checked_at: datetime | None
+    last_in_at: datetime | None
+    last_out_at: datetime | None
+    paused_until: datetime | None
+    """The provider asked for a pause: nothing is sent before."""
+    queued: int
+    """Replies that wait to be sent."""
+
+
+class Channels(Struct, frozen=True, kw_only=True):
+    """Every account."""
+
+    items: list[Channel]
+
+
+async def list_(request: web.Request) -> web.Response:
+    """`GET channels`."""
+    configured = request.config_dict[CONNECTORS].keys()
+    async with request.config_dict[DATABASE].read() as session:
+        states = await account_states(session)
+        queued = await count_waiting(session)
+    items = [
+        _shown(key, states.get(key), configured=key in configured, queued=queued.get(key, 0))
+        for key in sorted({*configured, *states, *queued})
+    ]
+    return json_response(Channels(items=items))
+
+
+def _shown(
+    key: AccountKey, state: AccountState | None, *, configured: bool, queued: int
+) -> Channel:
+    health, summary, cure = Health.UNKNOWN, "Nothing has been checked or carried yet.", None
+    if state is None:
+        state = AccountState(channel=key.channel, account=key.account)
+    else:
+        health, summary, cure = Health(state.health), state.summary, state.cure
+    if not configured:
+        health, summary = Health.DOWN, f"The account {key} is not in the settings."
+        cure = "Add it to the settings again, or answer its citizens another way."
+    return Channel(
+        channel=key.channel,
+        account=key.account,
+        configured=configured,
+        health=health,
+        summary=summary,
+        cure=cure,
+        checked_at=state.checked_at,
+        last_in_at=state.last_in_at,
+        last_out_at=state.last_out_at,
+        paused_until=state.paused_until,
+        queued=queued,
+    )

@@ -1,0 +1,130 @@
+"""Uploads: a file comes in before the reply that carries it."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+
+from aiohttp import BodyPartReader, MultipartReader, web
+from msgspec import Struct
+
+from hub.api.exchange import attachment_url, invalid, json_response
+from hub.api.keys import PRINCIPAL
+from hub.keys import CLOCK, DATABASE, MEDIA, SETTINGS
+from hub.problems import Problem
+from registry.errors import RegistryError
+from registry.media import CHUNK_BYTES, Stored, TooLarge, refine
+from registry.models import Attachment
+from registry.types import AttachmentKind
+
+FIELD = "file"
+
+IDLE_SECONDS = 60.0
+"""How long an upload may stand still."""
+
+_SLACK_BYTES = 64 * 1024
+"""What a multipart body may hold besides the file."""
+_MAX_FIELDS = 16
+
+
+class Upload(Struct, frozen=True, kw_only=True):
+    """A file that waits for its reply."""
+
+    id: str
+    name: str
+    mime: str
+    """What its first bytes say it is."""
+    size: int
+
+
+async def upload(request: web.Request) -> web.Response:
+    """`POST uploads`: multipart/form-data, streamed, with the file in the field `file`."""
+    limit = request.config_dict[SETTINGS].media.max_bytes
+    if request.content_type != "multipart/form-data":
+        raise Problem(
+            415,
+            "unsupported_media_type",
+            f"The body is {request.content_type}; send multipart/form-data.",
+            headers={"Accept": "multipart/form-data"},
+        )
+    if request.content_length is not None and request.content_length > limit + _SLACK_BYTES:
+        raise TooLarge(limit)
+    media, database = request.config_dict[MEDIA], request.config_dict[DATABASE]
+    try:
+        part = await _file(await request.multipart())
+        name = _clean_name(part.filename)
+        stored = await media.put(_chunks(part), max_bytes=limit)
+    except (ValueError, AssertionError) as error:
+        raise Problem(400, "malformed", "The body is no multipart that can be read.") from error
+    except TimeoutError as error:
+        raise Problem(408, "too_slow", "The upload stood still; send it again.") from error
+    row = _row(name, stored, request)
+    try:
+        async with database.write() as session:
+            session.add(row)
+    except RegistryError:
+        await media.delete(stored.path)
+        raise
+    shown = Upload(id=str(row.id), name=name, mime=row.mime or stored.mime, size=stored.size)
+    return json_response(shown, status=201, headers={"Location": attachment_url(shown.id)})
+
+
+async def _file(reader: MultipartReader) -> BodyPartReader:
+    for _ in range(_MAX_FIELDS):
+        async with asyncio.timeout(IDLE_SECONDS):
+            part = await reader.next()
+        if part is None:
+            break
+        if isinstance(part, BodyPartReader) and part.name == FIELD:
+            return part
+    raise invalid(FIELD, "the form has no such field; send the file in it.")
+
+
+async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
+    while True:
+        async with asyncio.timeout(IDLE_SECONDS):
+            chunk = await part.read_chunk(CHUNK_BYTES)
+        if not chunk:
+            return
+        yield chunk
+
+
+def _row(name: str, stored: Stored, request: web.Request) -> Attachment:
+    mime = refine(stored.mime, name)
+    return Attachment(
+        kind=_kind(mime).value,
+        name=name,
+        mime=mime,
+        size=stored.size,
+        state="ready",
+        path=stored.path,
+        sha256=stored.sha256,
+        uploaded_by=request[PRINCIPAL].actor,
+        created_at=request.config_dict[CLOCK](),
+    )
+
+
+_PHOTOS = frozenset({"image/jpeg", "image/png", "image/webp"})
+"""What channels carry as a photo; any other picture goes as a document."""
+
+
+def _kind(mime: str) -> AttachmentKind:
+    if mime in _PHOTOS:
+        return AttachmentKind.PHOTO
+    family = mime.partition("/")[0]
+    if family == "video":
+        return AttachmentKind.VIDEO
+    return AttachmentKind.AUDIO if family == "audio" else AttachmentKind.DOCUMENT
+
+
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f"<>|:*?]')
+_MAX_NAME = 200
+
+
+def _clean_name(name: str | None) -> str:
+    """The last part of the name, without what a file system or a header could stumble over."""
+    last = (name or "").replace("\\", "/").rpartition("/")[2]
+    cleaned = _FORBIDDEN.sub("", last.encode("utf-8", "ignore").decode()).strip(" .")
+    if len(cleaned) > _MAX_NAME:
+        stem, dot, ending = cleaned.rpartition(".")
+        cleaned = f"{stem[: _MAX_NAME - 20]}{dot}{ending[:19]}"
+    return cleaned or FIELD

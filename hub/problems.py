@@ -1,0 +1,150 @@
+"""Problems: every error of the API as one kind of answer, `application/problem+json`.
+
+`type` is "about:blank", as the status says the kind; `code` is the stable word for programs, and
+`detail` the sentence for people: what is wrong, and what can be done.
+Source: https://www.rfc-editor.org/rfc/rfc9457
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from registry.appeals import NotAllowed
+from registry.contacts import BadPoint, UnknownPerson
+from registry.errors import (
+    AlreadyHeld,
+    CannotCarry,
+    IllegalMove,
+    KeyReused,
+    NotFound,
+    NotRetryable,
+    RegistryError,
+    Unavailable,
+)
+from registry.inbox import BadCursor
+from registry.media import TooLarge
+
+log = structlog.get_logger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+
+RETRY_AFTER_SECONDS = 5
+"""When to come again after an outage."""
+
+
+class Problem(Exception):
+    """An answer that is an error. `members` are added to the document."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **members: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.headers = headers or {}
+        self.members = members
+
+    def response(self) -> web.Response:
+        """The problem as an answer."""
+        document = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            **self.members,
+        }
+        headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+        return web.Response(
+            status=self.status,
+            body=msgspec.json.encode(document),
+            content_type=CONTENT_TYPE,
+            headers={**headers, **self.headers},
+        )
+
+
+@web.middleware
+async def answer_with_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever went wrong below into a problem."""
+    try:
+        return await handler(request)
+    except Problem as problem:
+        return problem.response()
+    except RegistryError as error:
+        return of_registry(error).response()
+    except web.RequestPayloadError:
+        return Problem(
+            400, "broken_body", "The body ended before its end; send it again."
+        ).response()
+    except web.HTTPException as error:
+        if error.status < HTTPStatus.BAD_REQUEST:
+            raise
+        return _of_http(error, request).response()
+    except ConnectionError:
+        raise  # the client is gone: there is nobody to answer
+    except Exception:  # the border: whatever it is, the client gets a problem
+        log.exception("the API failed", method=request.method, path=request.path)
+        return Problem(
+            500,
+            "internal",
+            "The hub failed at this; its log says why. Try again, or tell its keeper.",
+        ).response()
+
+
+def of_registry(error: RegistryError) -> Problem:
+    """The problem that a refusal of the registry is."""
+    detail = str(error)
+    match error:
+        case NotFound():
+            return Problem(404, "not_found", detail)
+        case AlreadyHeld():
+            holder = {"id": error.holder_id, "name": error.holder_name}
+            return Problem(409, "already_held", detail, holder=holder)
+        case IllegalMove():
+            return Problem(409, "illegal_move", detail, allowed=list(error.allowed))
+        case CannotCarry():
+            return Problem(409, error.code, detail, reason=error.reason, instead=error.instead)
+        case NotRetryable():
+            return Problem(409, "not_retryable", detail, state=error.state)
+        case KeyReused():
+            return Problem(422, "key_reused", detail)
+        case NotAllowed():
+            return Problem(403, "forbidden", detail)
+        case TooLarge():
+            return Problem(413, "too_large", detail, limit=error.limit)
+        case BadPoint() | UnknownPerson():
+            return Problem(400, "invalid", detail, pointer="/contact")
+        case BadCursor():
+            return Problem(400, "bad_cursor", detail)
+        case Unavailable():
+            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+            return Problem(503, "unavailable", f"{detail} Try again.", headers=headers)
+        case _:
+            return Problem(400, "refused", detail)
+
+
+def _of_http(error: web.HTTPException, request: web.Request) -> Problem:
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return Problem(
+            405,
+            "method_not_allowed",
+            f"{request.path} takes {allowed}, not {error.method}.",
+            headers={"Allow": allowed},
+        )
+    if isinstance(error, web.HTTPNotFound):
+        return Problem(404, "not_found", f"There is nothing at {request.path}.")
+    code = HTTPStatus(error.status).phrase.lower().replace(" ", "_")
+    return Problem(error.status, code, error.text or error.reason)
