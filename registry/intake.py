@@ -176,21 +176,7 @@ class _Batch:
         }
         unknown = [point for point in points if point not in holders]
         if unknown:
-            offered = [(new_id(), new_id(), scheme, value, self.now) for scheme, value in unknown]
-            ours = {row[0] for row in (yield sql.ADD_POINTS, offered)}
-            names = {_point(people[address][0]): people[address][0] for address in reversed(missing)}
-            contacts = []
-            for id_, contact_id, scheme, value, _ in offered:
-                if id_ in ours:
-                    holders[scheme, value] = (id_, contact_id)
-                    sender = names[scheme, value]
-                    contacts.append((contact_id, sender.name, _language(sender), self.now))
-            if contacts:
-                yield sql.ADD_CONTACTS, contacts
-            lost = [point for point in unknown if point not in holders]
-            if lost:
-                for scheme, value, id_, contact_id in (yield sql.POINTS, lost):
-                    holders[scheme, value] = (id_, contact_id)
+            yield from self._add_contacts(unknown, people, missing, holders)
         rows = []
         for address in missing:
             sender, public = people[address]
@@ -200,6 +186,34 @@ class _Batch:
         for id_, channel, account, key, _, contact_id, _, _ in rows:
             if id_ in opened:
                 self.conversations[channel, account, key] = _Conversation(id_, contact_id)
+
+    def _add_contacts(
+        self,
+        unknown: Sequence[tuple[str, str]],
+        people: Mapping[Address, tuple[Sender, bool]],
+        missing: Sequence[Address],
+        holders: dict[tuple[str, str], tuple[int, int]],
+    ) -> _Steps:
+        """A contact for every point that nobody holds; `holders` learns who holds what."""
+        senders = {_point(people[address][0]): people[address][0] for address in reversed(missing)}
+        offered = [(new_id(), new_id(), scheme, value, self.now) for scheme, value in unknown]
+        yield (
+            sql.ADD_CONTACTS,
+            [
+                (contact_id, senders[point].name, _language(senders[point]), self.now)
+                for point, (_, contact_id, _, _, _) in zip(unknown, offered, strict=True)
+            ],
+        )
+        ours = {row[0] for row in (yield sql.ADD_POINTS, offered)}
+        for id_, contact_id, scheme, value, _ in offered:
+            if id_ in ours:
+                holders[scheme, value] = (id_, contact_id)
+        lost = [row for row in offered if row[0] not in ours]
+        if lost:
+            # Another process was faster: its contact holds the point, and ours is not needed.
+            yield sql.REMOVE_CONTACTS, [(row[1],) for row in lost]
+            for scheme, value, id_, contact_id in (yield sql.POINTS, [row[2:4] for row in lost]):
+                holders[scheme, value] = (id_, contact_id)
 
     def _add_points(self, people: Mapping[Address, tuple[Sender, bool]]) -> _Steps:
         """A point that comes later (a phone beside a user id) is the same contact's."""
@@ -416,11 +430,16 @@ class _Batch:
                 self.result.numbers[index] = numbers[appeal_id]
         yield (
             sql.ADD_APPEALS,
-            [self._appeal_row(appeal, conversation, item) for appeal, conversation, item in rows.appeals],
+            [self._appeal_row(*opened, rows.growth.pop(opened[0].id)) for opened in rows.appeals],
         )
+        self.result.appeals |= numbers.keys()
 
     def _appeal_row(
-        self, appeal: _Appeal, conversation: _Conversation, item: InboundMessage | Echo
+        self,
+        appeal: _Appeal,
+        conversation: _Conversation,
+        item: InboundMessage | Echo,
+        growth: _Growth,
     ) -> Row:
         sender = item.sender if isinstance(item, InboundMessage) else item.recipient
         return (
@@ -433,7 +452,11 @@ class _Batch:
             _language(sender),
             _subject(item.text),
             self.now,
-            item.sent_at,
+            growth.last_at,
+            growth.messages,
+            growth.unread,
+            growth.latitude,
+            growth.longitude,
         )
 
     def _write(self, rows: "_Rows") -> _Steps:

@@ -48,6 +48,8 @@ ADD_CONTACTS = Statement(
     created_at=TIME,
 )
 
+REMOVE_CONTACTS = Statement("DELETE FROM contacts WHERE id IN (SELECT r.id FROM {rows})", id=ID)
+
 ADD_CONVERSATIONS = Statement(
     """
     INSERT INTO conversations
@@ -113,9 +115,9 @@ ADD_APPEALS = Statement(
     """
     INSERT INTO appeals
       (id, number, channel, account, conversation_id, contact_id, language, subject,
-       opened_at, last_message_at)
+       opened_at, last_message_at, message_count, unread, latitude, longitude)
     SELECT id, number, channel, account, conversation_id, contact_id, language, subject,
-       opened_at, last_message_at
+       opened_at, last_message_at, message_count, unread, latitude, longitude
     FROM {rows}
     """,
     id=ID,
@@ -128,6 +130,10 @@ ADD_APPEALS = Statement(
     subject=TEXT,
     opened_at=TIME,
     last_message_at=TIME,
+    message_count=ID,
+    unread=ID,
+    latitude=REAL,
+    longitude=REAL,
 )
 
 ADD_MESSAGES = Statement(

@@ -43,12 +43,7 @@ def _id() -> Any:
 
 
 def _reference(target: str, *, nullable: bool = False, index: bool = False) -> Any:
-    column = Column(
-        Id,
-        ForeignKey(target, deferrable=True, initially="DEFERRED"),
-        nullable=nullable,
-        index=index,
-    )
+    column = Column(Id, ForeignKey(target), nullable=nullable, index=index)
     return Field(default=None, sa_column=column) if nullable else Field(sa_column=column)
 
 
