@@ -9,7 +9,7 @@ Raises nothing of its own: a database error refuses the whole batch, and the cal
 """
 
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -38,7 +38,6 @@ from registry.types import (
     MessageEdited,
     Reaction,
     Sender,
-    Unreadable,
 )
 
 LANGUAGES = frozenset({"kk", "ru", "en"})
@@ -128,21 +127,43 @@ class _Batch:
         self.items = items
         self.rules = rules
         self.now = now
+        self.messages: list[tuple[int, InboundMessage | Echo]] = []
+        self.edits: list[tuple[int, MessageEdited]] = []
+        self.deletions: list[MessageDeleted] = []
+        self.events: list[ContactEvent] = []
+        self.reactions: list[Reaction] = []
+        self.reports: list[Report] = []
+        for index, item in enumerate(items):
+            self._sort(index, item)
         self.result = Accepted(fates=["applied"] * len(items), numbers=[None] * len(items))
         self.conversations: dict[Address, _Conversation] = {}
         self.known: dict[Address, Row] = {}
         """Stored messages by their external address: message id, appeal id, number."""
 
+    def _sort(self, index: int, item: Inbound) -> None:
+        match item:
+            case InboundMessage():
+                self.messages.append((index, item))
+            case MessageEdited():
+                self.edits.append((index, item))
+            case MessageDeleted():
+                self.deletions.append(item)
+            case DeliveryReport():
+                self.reports.append(_report(item))
+            case Echo(message_id=None):
+                self.messages.append((index, item))
+            case Echo():
+                self.reports.append(_echoed(item))
+            case Reaction():
+                self.reactions.append(item)
+            case ContactEvent():
+                self.events.append(item)
+
     # --- Whose conversation it is ---------------------------------------------------------------
 
     def hold_conversations(self) -> _Steps:
         """Find the conversations of the batch, lock them, and open those that are new."""
-        people: dict[Address, tuple[Sender, bool]] = {}
-        for item in self.items:
-            found = _person(item)
-            if found is not None:
-                address, sender, public = found
-                people.setdefault(address, (sender, public))
+        people = self._people()
         if not people:
             return
         addresses = sorted(people)
@@ -156,6 +177,25 @@ class _Batch:
                 self._remember(lost, (yield sql.CONVERSATIONS, lost))
         yield from self._add_points(people)
         yield from self._lock_appeals()
+
+    def _people(self) -> dict[Address, tuple[Sender, bool]]:
+        """Who speaks in each conversation of the batch, and whether it is a public one."""
+        people: dict[Address, tuple[Sender, bool]] = {}
+        for item in self._spoken():
+            address = (item.channel, item.account, item.conversation)
+            if address not in people:
+                sender = item.recipient if isinstance(item, Echo) else item.sender
+                public = isinstance(item, InboundMessage) and item.public
+                people[address] = (sender, public)
+        return people
+
+    def _spoken(self) -> Iterator[InboundMessage | Echo | Reaction | ContactEvent]:
+        for _, message in self.messages:
+            yield message
+        for _, edit in self.edits:
+            yield edit.message
+        yield from self.reactions
+        yield from self.events
 
     def _remember(self, addresses: Sequence[Address], rows: Iterable[Row]) -> None:
         for channel, account, key, id_, contact_id, appeal_id, last_inbound_at in rows:
@@ -264,37 +304,33 @@ class _Batch:
         yield from self._write(rows)
 
     def _find_known(self) -> _Steps:
-        wanted = sorted({a for a in map(_external, self.items) if a is not None})
-        if wanted:
-            for channel, account, external_id, *found in (yield sql.KNOWN, wanted):
-                self.known[channel, account, external_id] = found
+        items: list[InboundMessage | Echo | Reaction] = [item for _, item in self.messages]
+        items += [edit.message for _, edit in self.edits]
+        items += self.reactions
+        wanted = sorted({_external(item) for item in items})
+        for channel, account, external_id, *found in (yield sql.KNOWN, wanted):
+            self.known[channel, account, external_id] = found
 
     def _fresh(self) -> list[tuple[int, InboundMessage | Echo]]:
         """The messages to insert, each once, in the order in which they were written."""
         seen: set[Address] = set()
         fresh: list[tuple[int, InboundMessage | Echo]] = []
-        edits: list[tuple[int, InboundMessage]] = []
-        for index, item in enumerate(self.items):
-            if isinstance(item, InboundMessage) or (
-                isinstance(item, Echo) and item.message_id is None
-            ):
-                address = (item.channel, item.account, item.external_id)
-                if address in self.known:
-                    self.result.fates[index] = "duplicate"
-                    self.result.numbers[index] = self.known[address][2]
-                elif address in seen:
-                    self.result.fates[index] = "duplicate"
-                else:
-                    seen.add(address)
-                    fresh.append((index, item))
-            elif isinstance(item, MessageEdited):
-                edits.append((index, item.message))
+        for index, item in self.messages:
+            address = _external(item)
+            if address in self.known:
+                self.result.fates[index] = "duplicate"
+                self.result.numbers[index] = self.known[address][2]
+            elif address in seen:
+                self.result.fates[index] = "duplicate"
+            else:
+                seen.add(address)
+                fresh.append((index, item))
         # An edit of what we never saw is the message itself, as it reads now.
-        for index, message in edits:
-            address = (message.channel, message.account, message.external_id)
+        for index, edit in self.edits:
+            address = _external(edit.message)
             if address not in self.known and address not in seen:
                 seen.add(address)
-                fresh.append((index, message))
+                fresh.append((index, edit.message))
         fresh.sort(key=_written)
         return fresh
 
@@ -508,10 +544,9 @@ class _Batch:
     def apply_edits(self) -> _Steps:
         """Change the text and keep the old one in the journal; older edits change nothing."""
         edits: dict[Address, tuple[int, MessageEdited]] = {}
-        for index, item in enumerate(self.items):
-            if isinstance(item, MessageEdited) and self.result.fates[index] != "stored":
-                address = _external(item)
-                assert address is not None
+        for index, item in self.edits:
+            if self.result.fates[index] != "stored":
+                address = _external(item.message)
                 earlier = edits.get(address)
                 if earlier is None or item.edited_at >= earlier[1].edited_at:
                     edits[address] = (index, item)
@@ -555,9 +590,7 @@ class _Batch:
     def apply_deletions(self) -> _Steps:
         """Mark what its writer took back; the journal keeps the text."""
         deletions = {
-            (item.channel, item.account, item.external_id): item
-            for item in self.items
-            if isinstance(item, MessageDeleted)
+            (item.channel, item.account, item.external_id): item for item in self.deletions
         }
         if not deletions:
             return
@@ -580,14 +613,9 @@ class _Batch:
 
     def apply_events(self) -> _Steps:
         """Reactions and events go to the journal, each once; Start greets, a block is noted."""
-        journal: list[Row] = []
-        events: list[ContactEvent] = []
-        for item in self.items:
-            if isinstance(item, Reaction):
-                journal.append(self._reaction_row(item))
-            elif isinstance(item, ContactEvent):
-                events.append(item)
-                journal.append(self._event_row(item))
+        events = self.events
+        journal = [self._reaction_row(reaction) for reaction in self.reactions]
+        journal += [self._event_row(event) for event in events]
         if not journal:
             return
         journal.sort(key=lambda row: str(row[_JOURNAL_KEY]))
@@ -663,16 +691,16 @@ class _Batch:
 
     def apply_delivery_reports(self) -> _Steps:
         """Move outgoing messages' states forward; what we do not know yet waits."""
-        reports = [_report(item) for item in self.items if _is_report(item)]
-        if reports:
-            changed = yield from apply_reports(reports, now=self.now)
+        if self.reports:
+            changed = yield from apply_reports(self.reports, now=self.now)
             self.result.appeals |= changed
 
     def touch_accounts(self) -> _Steps:
         """Note when each account last brought anything."""
-        accounts = sorted({_account(i) for i in self.items if not isinstance(i, Unreadable)})
-        if accounts:
-            yield sql.TOUCH_ACCOUNTS, [(*account, self.now) for account in accounts]
+        accounts = {(item.channel, item.account) for item in self._spoken()}
+        accounts |= {(item.channel, item.account) for item in self.deletions}
+        accounts |= {(report.channel, report.account) for report in self.reports}
+        yield sql.TOUCH_ACCOUNTS, [(*account, self.now) for account in sorted(accounts)]
 
 
 class _Rows:
@@ -695,26 +723,9 @@ class _Rows:
         return self.growth[appeal_id]
 
 
-def _person(item: Inbound) -> tuple[Address, Sender, bool] | None:
-    """Whose conversation an item belongs to."""
-    if isinstance(item, MessageEdited):
-        item = item.message
-    if isinstance(item, InboundMessage):
-        return (item.channel, item.account, item.conversation), item.sender, item.public
-    if isinstance(item, ContactEvent | Reaction):
-        return (item.channel, item.account, item.conversation), item.sender, False
-    if isinstance(item, Echo):
-        return (item.channel, item.account, item.conversation), item.recipient, False
-    return None
-
-
-def _external(item: Inbound) -> Address | None:
+def _external(item: InboundMessage | Echo | Reaction) -> Address:
     """The address under which an item's message is, or would be, known."""
-    if isinstance(item, MessageEdited):
-        item = item.message
-    if isinstance(item, InboundMessage | Echo | Reaction | MessageDeleted):
-        return item.channel, item.account, item.external_id
-    return None
+    return item.channel, item.account, item.external_id
 
 
 def _written(entry: tuple[int, InboundMessage | Echo]) -> tuple[datetime, int, int]:
@@ -736,31 +747,20 @@ def _subject(text: str) -> str:
     return line if len(line) <= SUBJECT_CHARACTERS else line[: SUBJECT_CHARACTERS - 1] + "…"
 
 
-def _account(item: Inbound) -> tuple[str, str]:
-    if isinstance(item, MessageEdited):
-        item = item.message
-    assert not isinstance(item, MessageEdited | Unreadable)
-    return item.channel, item.account
-
-
-def _is_report(item: Inbound) -> bool:
-    return isinstance(item, DeliveryReport) or (
-        isinstance(item, Echo) and item.message_id is not None
+def _echoed(item: Echo) -> Report:
+    """An echo of our own message tells that it went out, and under which id."""
+    return Report(
+        channel=item.channel,
+        account=item.account,
+        state=DeliveryState.SENT,
+        at=item.sent_at,
+        external_id=item.external_id,
+        message_id=item.message_id,
+        links=True,
     )
 
 
-def _report(item: Inbound) -> Report:
-    if isinstance(item, Echo):
-        return Report(
-            channel=item.channel,
-            account=item.account,
-            state=DeliveryState.SENT,
-            at=item.sent_at,
-            external_id=item.external_id,
-            message_id=item.message_id,
-            links=True,
-        )
-    assert isinstance(item, DeliveryReport)
+def _report(item: DeliveryReport) -> Report:
     return Report(
         channel=item.channel,
         account=item.account,

@@ -126,7 +126,7 @@ class Appeal(Table, table=True):
     __table_args__ = (
         UniqueConstraint("number"),
         Index("ix_appeals_status_last_message_at_id", "status", "last_message_at", "id"),
-        Index("ix_appeals_assignee_id_status_last_message_at_id", "assignee_id", "status", "last_message_at", "id"),
+        Index("ix_appeals_assignee_id_status_last_message_at_id", "assignee_id", "status", "last_message_at", "id", postgresql_where=sql("assignee_id IS NOT NULL"), sqlite_where=sql("assignee_id IS NOT NULL")),
         Index("ix_appeals_last_message_at_id", "last_message_at", "id"),
         Index("ix_appeals_due_at_id", "due_at", "id", postgresql_where=sql("due_at IS NOT NULL"), sqlite_where=sql("due_at IS NOT NULL")),
     )  # fmt: skip
@@ -135,7 +135,7 @@ class Appeal(Table, table=True):
     number: str
     channel: str
     account: str
-    conversation_id: int | None = _reference("conversations.id", nullable=True, index=True)
+    conversation_id: int | None = _reference("conversations.id", nullable=True)
     """None for what came over a counter: a visit or a letter has no thread at a provider."""
     contact_id: int = _reference("contacts.id", index=True)
     kind: str = Field(default="message", sa_column_kwargs={"server_default": "message"})

@@ -219,9 +219,10 @@ def upgrade() -> None:
         "ix_appeals_assignee_id_status_last_message_at_id",
         "appeals",
         ["assignee_id", "status", "last_message_at", "id"],
+        postgresql_where=sa.text("assignee_id IS NOT NULL"),
+        sqlite_where=sa.text("assignee_id IS NOT NULL"),
     )
     op.create_index(op.f("ix_appeals_contact_id"), "appeals", ["contact_id"])
-    op.create_index(op.f("ix_appeals_conversation_id"), "appeals", ["conversation_id"])
     op.create_index(
         "ix_appeals_due_at_id",
         "appeals",
