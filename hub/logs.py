@@ -9,9 +9,11 @@ import logging
 import re
 import sys
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache, partial
 from typing import Any, Literal, TextIO
 from urllib.parse import urlsplit
 
+import msgspec
 import structlog
 from pydantic import SecretBytes, SecretStr
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -41,95 +43,106 @@ def set_up(
     stream = stream or sys.stderr
     if settings is not None:
         level, form = settings.log.level, settings.log.format
-    colours = stream.isatty()
-    render: list[Processor]
-    if form == "json" or (form == "auto" and not colours):
-        render = [
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
-        ]
-    else:
-        # The plain traceback: the richer ones print local variables, and with them secrets.
-        plain = structlog.dev.plain_traceback
-        render = [structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)]
+    secrets = () if settings is None else tuple(secrets_of(settings))
+    least = logging.getLevelNamesMapping()[level.upper()]
     common: list[Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
         hide_secrets,
     ]
+    hide: Processor = partial(_hide_in_line, secrets)
+    render = [*_renderers(form, stream), hide]
+    structlog.configure(
+        processors=[*common, *render],
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
+        cache_logger_on_first_use=True,
+    )
+
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
-        _Formatter(
-            frozenset() if settings is None else frozenset(secrets_of(settings)),
+        structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *common],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    root.setLevel(least)
     for name in _QUIET:
-        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+        logging.getLogger(name).setLevel(max(logging.WARNING, least))
     logging.captureWarnings(capture=True)
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *common,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
 
 
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Mask every value whose name sounds secret, however deep it lies."""
-    return {key: _masked(key, value) for key, value in event.items()}
+    for key, value in event.items():
+        event[key] = _masked(key, value)
+    return event
 
 
-def secrets_of(settings: Settings) -> Iterator[str]:
-    """The secrets that the settings hold, as far as they are long enough to be looked for."""
+def secrets_of(settings: Settings) -> list[str]:
+    """The secrets that the settings hold and that are long enough to be looked for, longest first.
+
+    The longest comes first because one may contain another.
+    """
+    urls = (settings.database.url.get_secret_value(), settings.bus.url)
     found = [settings.secret_key.get_secret_value()]
-    for url in (settings.database.url.get_secret_value(), settings.bus.url):
-        found.append(urlsplit(url).password or "")
+    found += [urlsplit(url).password or "" for url in urls]
     for accounts in settings.channels.values():
         for keys in accounts.values():
             found += _secret_values(keys)
-    return (secret for secret in found if len(secret) >= _SHORTEST)
+    return sorted({secret for secret in found if len(secret) >= _SHORTEST}, key=len, reverse=True)
 
 
-class _Formatter(structlog.stdlib.ProcessorFormatter):
-    """Takes known secrets out of the finished line: a library may have put one into its message."""
+def _renderers(form: str, stream: TextIO) -> list[Processor]:
+    terminal = stream.isatty()
+    if form == "json" or (form == "auto" and not terminal):
+        return [structlog.processors.format_exc_info, _as_json]
+    # The plain traceback: the richer ones print local variables, and with them secrets.
+    plain = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=plain)]
 
-    def __init__(self, secrets: Collection[str], **options: Any) -> None:
-        super().__init__(**options)
-        # The longest first, as one may contain another.
-        self._secrets = sorted(secrets, key=len, reverse=True)
 
-    def format(self, record: logging.LogRecord) -> str:
-        line = super().format(record)
-        for secret in self._secrets:
-            line = line.replace(secret, MASK)
-        return line
+def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    return msgspec.json.encode(event, enc_hook=str).decode()
+
+
+def _hide_in_line(
+    secrets: Collection[str], _logger: WrappedLogger, _method: str, line: EventDict | str
+) -> str:
+    """Take known secrets out of the finished line: a library may have put one into its message."""
+    assert isinstance(line, str)
+    for secret in secrets:
+        line = line.replace(secret, MASK)
+    return line
 
 
 def _masked(key: object, value: Any) -> Any:
-    if isinstance(value, SecretStr | SecretBytes):
+    if isinstance(key, str) and _sounds_secret(key) and value is not None:
         return MASK
-    if isinstance(value, Mapping):
-        return {inner: _masked(inner, held) for inner, held in value.items()}
-    if isinstance(key, str) and _SECRET_NAME.search(key) and value is not None:
-        return MASK
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_masked(None, held) for held in value]
-    return value
+    match value:
+        case str() | int() | float() | None:
+            return value
+        case SecretStr() | SecretBytes():
+            return MASK
+        case Mapping():
+            return {inner: _masked(inner, held) for inner, held in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_masked(None, held) for held in value]
+        case _:
+            return value
+
+
+@cache
+def _sounds_secret(key: str) -> bool:
+    return _SECRET_NAME.search(key) is not None
 
 
 def _secret_values(keys: Mapping[str, Any]) -> Iterator[str]:
     for key, value in keys.items():
         if isinstance(value, Mapping):
             yield from _secret_values(value)
-        elif isinstance(value, str) and _SECRET_NAME.search(key):
+        elif isinstance(value, str) and _sounds_secret(key):
             yield value
