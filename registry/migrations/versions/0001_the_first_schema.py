@@ -32,9 +32,7 @@ def upgrade() -> None:
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("merged_into_id", Id, nullable=True),
         sa.ForeignKeyConstraint(
-            ["merged_into_id"],
-            ["contacts.id"],
-            name=op.f("fk_contacts_merged_into_id"),
+            ["merged_into_id"], ["contacts.id"], name=op.f("fk_contacts_merged_into_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contacts")),
     )
@@ -115,9 +113,7 @@ def upgrade() -> None:
         sa.Column("value", sa.String(), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["contact_id"],
-            ["contacts.id"],
-            name=op.f("fk_contact_points_contact_id"),
+            ["contact_id"], ["contacts.id"], name=op.f("fk_contact_points_contact_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contact_points")),
         sa.UniqueConstraint("scheme", "value", name=op.f("uq_contact_points_scheme_value")),
@@ -133,9 +129,7 @@ def upgrade() -> None:
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("revoked_at", UtcTime(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["operator_id"],
-            ["operators.id"],
-            name=op.f("fk_tokens_operator_id"),
+            ["operator_id"], ["operators.id"], name=op.f("fk_tokens_operator_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
         sa.UniqueConstraint("digest", name=op.f("uq_tokens_digest")),
@@ -156,14 +150,10 @@ def upgrade() -> None:
         sa.Column("blocked_at", UtcTime(), nullable=True),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["contact_id"],
-            ["contacts.id"],
-            name=op.f("fk_conversations_contact_id"),
+            ["contact_id"], ["contacts.id"], name=op.f("fk_conversations_contact_id")
         ),
         sa.ForeignKeyConstraint(
-            ["point_id"],
-            ["contact_points.id"],
-            name=op.f("fk_conversations_point_id"),
+            ["point_id"], ["contact_points.id"], name=op.f("fk_conversations_point_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_conversations")),
         sa.UniqueConstraint(
@@ -198,19 +188,13 @@ def upgrade() -> None:
         sa.Column("longitude", sa.Float(), nullable=True),
         sa.Column("address", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["assignee_id"],
-            ["operators.id"],
-            name=op.f("fk_appeals_assignee_id"),
+            ["assignee_id"], ["operators.id"], name=op.f("fk_appeals_assignee_id")
         ),
         sa.ForeignKeyConstraint(
-            ["contact_id"],
-            ["contacts.id"],
-            name=op.f("fk_appeals_contact_id"),
+            ["contact_id"], ["contacts.id"], name=op.f("fk_appeals_contact_id")
         ),
         sa.ForeignKeyConstraint(
-            ["conversation_id"],
-            ["conversations.id"],
-            name=op.f("fk_appeals_conversation_id"),
+            ["conversation_id"], ["conversations.id"], name=op.f("fk_appeals_conversation_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_appeals")),
         sa.UniqueConstraint("number", name=op.f("uq_appeals_number")),
@@ -258,20 +242,12 @@ def upgrade() -> None:
         sa.Column("request_digest", sa.String(), nullable=True),
         sa.Column("edited_at", UtcTime(), nullable=True),
         sa.Column("deleted_at", UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(["appeal_id"], ["appeals.id"], name=op.f("fk_messages_appeal_id")),
         sa.ForeignKeyConstraint(
-            ["appeal_id"],
-            ["appeals.id"],
-            name=op.f("fk_messages_appeal_id"),
+            ["conversation_id"], ["conversations.id"], name=op.f("fk_messages_conversation_id")
         ),
         sa.ForeignKeyConstraint(
-            ["conversation_id"],
-            ["conversations.id"],
-            name=op.f("fk_messages_conversation_id"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["operator_id"],
-            ["operators.id"],
-            name=op.f("fk_messages_operator_id"),
+            ["operator_id"], ["operators.id"], name=op.f("fk_messages_operator_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
     )
@@ -319,9 +295,7 @@ def upgrade() -> None:
         sa.Column("uploaded_by", sa.String(), nullable=True),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["message_id"],
-            ["messages.id"],
-            name=op.f("fk_attachments_message_id"),
+            ["message_id"], ["messages.id"], name=op.f("fk_attachments_message_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attachments")),
     )
@@ -350,11 +324,7 @@ def upgrade() -> None:
         sa.Column("received_at", UtcTime(), nullable=False),
         sa.Column("buried_at", UtcTime(), nullable=False),
         sa.Column("replayed_at", UtcTime(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["message_id"],
-            ["messages.id"],
-            name=op.f("fk_buried_message_id"),
-        ),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_buried_message_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_buried")),
         sa.UniqueConstraint(
             "channel", "account", "digest", name=op.f("uq_buried_channel_account_digest")
@@ -377,14 +347,10 @@ def upgrade() -> None:
         sa.Column("lease_owner", sa.String(), nullable=True),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["conversation_id"],
-            ["conversations.id"],
-            name=op.f("fk_dispatches_conversation_id"),
+            ["conversation_id"], ["conversations.id"], name=op.f("fk_dispatches_conversation_id")
         ),
         sa.ForeignKeyConstraint(
-            ["message_id"],
-            ["messages.id"],
-            name=op.f("fk_dispatches_message_id"),
+            ["message_id"], ["messages.id"], name=op.f("fk_dispatches_message_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dispatches")),
         sa.UniqueConstraint("message_id", name=op.f("uq_dispatches_message_id")),
@@ -412,9 +378,7 @@ def upgrade() -> None:
         sa.Column("part", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["message_id"],
-            ["messages.id"],
-            name=op.f("fk_external_ids_message_id"),
+            ["message_id"], ["messages.id"], name=op.f("fk_external_ids_message_id")
         ),
         sa.PrimaryKeyConstraint("channel", "account", "external_id", name=op.f("pk_external_ids")),
     )
