@@ -8,13 +8,8 @@ import sys
 from functools import partial
 from importlib import import_module
 
-import pytest
-
-# The suite speaks through bare assertions; this lets them show what they compare.
-pytest.register_assert_rewrite("connectors.testing.contract")
-
-from connectors.testing.contract import NOWHERE, ConnectorContract  # noqa: E402
-from connectors.testing.fixtures import cases, outcome, written  # noqa: E402
+from connectors.testing.contract import NOWHERE, ConnectorContract
+from connectors.testing.fixtures import cases, outcome, written
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,6 +7,7 @@ makes of it. A case named `<case>@<action>` came to the webhook's address with t
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,15 @@ def outcome(normalize: Callable[[], Sequence[Inbound]]) -> Any:
     except Malformed as error:
         return {"malformed": str(error)}
     return [{"type": type(value).__name__, **msgspec.to_builtins(value)} for value in values]
+
+
+def differing(expected: Any, found: Any) -> str:
+    """The lines in which two outcomes differ, whatever the order of their keys; empty for none."""
+    before, after = (
+        json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True).splitlines()
+        for value in (expected, found)
+    )
+    return "\n".join(unified_diff(before, after, "expected", "found", lineterm=""))
 
 
 def written(expected: Any) -> str:

@@ -27,6 +27,8 @@ WAIT = 10.0
 """Seconds after which a wait for something that never comes gives up."""
 MAX_BODY = 64 * 1024 * 1024
 """Bytes of a call that a sandbox reads."""
+REMEMBERED = 10_000
+"""Calls that a sandbox keeps, so that a long demo does not fill the memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ class Call:
     params: Mapping[str, str] = field(default_factory=dict)
     """The variable parts of the path."""
     took_effect: bool = False
-    """The provider's own handler ran to its end, whatever was answered then."""
+    """The provider did what was asked, whatever it answered then."""
     status: int | None = None
     """What was answered; None until then, and for a connection that was reset."""
 
@@ -156,8 +158,8 @@ def answer(
 class Sandbox:
     """A provider on loopback: `async with` starts it, `url` is its `api_base`.
 
-    `calls` holds every request in the order it came. A subclass that keeps state of its own calls
-    `changed()` after each change, so that `until` sees it.
+    `calls` holds the requests in the order they came, the last `REMEMBERED` of them. A subclass
+    that keeps state of its own calls `changed()` after each change, so that `until` sees it.
     """
 
     def __init__(
@@ -262,7 +264,7 @@ class Sandbox:
     async def call(
         self, *, nth: int = 1, where: Where | None = None, timeout: float = WAIT
     ) -> Call:
-        """The nth call for which `where` holds, of all since the start; waits until it came.
+        """The nth remembered call for which `where` holds; waits until it came.
 
         Raises: TimeoutError.
         """
@@ -344,6 +346,7 @@ class Sandbox:
             call.data = _decoded(request.headers.get("Content-Type", ""), call.body)
             failure = self._failure(call, unread=False)
         self.calls.append(call)
+        del self.calls[:-REMEMBERED]
         self.changed()
         request[_CALL] = call
         try:
@@ -387,7 +390,7 @@ class Sandbox:
             return refused.response
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
             return self.unknown(call)
-        call.took_effect = True
+        call.took_effect = response.status < 400
         return response
 
     def _failure(self, call: Call, *, unread: bool) -> Failure | None:

@@ -1,6 +1,8 @@
 """The contract suite itself: a sound channel keeps it, and each defect is caught by its test."""
 
 import json
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import connectors
 import connectors.kit.http
 import connectors.kit.signatures
 import connectors.testing.contract  # loaded once here, not by each run below
+from connectors.testing.expected import main
 from connectors.testing.fixtures import EXPECTED
 from connectors.testing.scaffold import scaffold
 
@@ -101,10 +104,13 @@ def _test_name(nodeid: str) -> str:
 
 
 @pytest.fixture
-def workshop(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+def workshop(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
     monkeypatch.setattr(connectors, "__path__", [*connectors.__path__, str(pytester.path)])
     (pytester.path / "pytest.ini").write_text(INI, encoding="utf-8")
-    return Workshop(pytester)
+    before = set(sys.modules)
+    yield Workshop(pytester)
+    for name in sys.modules.keys() - before:
+        del sys.modules[name]
 
 
 def test_a_new_channel_is_red_until_a_delivery_is_recorded(workshop: Workshop) -> None:
@@ -122,6 +128,24 @@ def test_a_new_channel_with_a_recorded_delivery_keeps_the_contract(workshop: Wor
     counts = workshop.run("pigeon", "-k", "not importing")
     assert workshop.failed == []
     assert counts["passed"] > 50
+
+
+def test_the_expected_files_are_written_from_what_the_code_gives(
+    workshop: Workshop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workshop.make("stork")
+    expected = workshop.folder / "stork" / "fixtures" / f"two_messages{EXPECTED}"
+    right = json.loads(expected.read_text(encoding="utf-8"))
+    expected.write_text("[]", encoding="utf-8")
+    assert main(["stork"]) == 0
+    assert capsys.readouterr().out == f"wrote two_messages{EXPECTED}\n"
+    assert json.loads(expected.read_text(encoding="utf-8")) == right
+    assert main(["stork", "two_messages"]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["stork", "three_messages"]) == 1
+    assert capsys.readouterr().err == "stork has no fixture three_messages.\n"
+    assert main(["heron"]) == 1
+    assert "is 'heron' a channel?" in capsys.readouterr().err
 
 
 DEFECTS = {
