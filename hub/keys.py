@@ -10,10 +10,12 @@ from registry.db import Database
 from registry.media import MediaStore
 from registry.types import AccountKey, Clock
 from workers.bus import Bus
+from workers.meters import Meters
 
 SETTINGS = web.AppKey("settings", Settings)
 DATABASE = web.AppKey("database", Database)
 MEDIA = web.AppKey("media", MediaStore)
 BUS = web.AppKey("bus", Bus)
 CONNECTORS = web.AppKey("connectors", Mapping[AccountKey, Connector])
-CLOCK = web.AppKey("clock", Clock)
+CLOCK: web.AppKey[Clock] = web.AppKey("clock")
+METERS = web.AppKey("meters", Meters)

@@ -1,1 +1,1 @@
-"""The registry: contacts, appeals, messages and their journal. It knows no channel, no HTTP, no bus."""
+"""The registry: contacts, appeals, messages and their journal; no channel, no HTTP, no bus."""

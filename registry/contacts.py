@@ -140,7 +140,7 @@ async def _add_points(
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     # In one order everywhere, so that two transactions never wait for each other.
     for point in sorted(points, key=lambda point: (point.scheme, point.value)):
-        await session.execute(
+        await session.exec(
             insert(ContactPoint)
             .values(
                 id=new_id(),

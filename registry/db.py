@@ -104,7 +104,8 @@ class Database:
     async def run(self, script: Script[T]) -> T:
         """Carry a script through as one transaction; a statement over no rows does nothing.
 
-        Raises: Unavailable. Whatever else the database refuses comes as its own error, and nothing is kept.
+        Raises: Unavailable. Whatever else the database refuses comes as its own error, and nothing
+        is kept.
         """
         if self.dialect == "sqlite":
             async with self._writing:

@@ -1,7 +1,7 @@
 """What became of outgoing messages: reports move their states forward, in whatever order they come.
 
-A message has a state for each of its parts; its own is that of the part that got least far. A report
-on a message that is not known yet waits for the send that will name it.
+A message has a state for each of its parts; its own is that of the part that got least far. A
+report on a message that is not known yet waits for the send that will name it.
 """
 
 from collections import defaultdict

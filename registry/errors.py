@@ -25,7 +25,9 @@ class IllegalMove(RegistryError):
 
     def __init__(self, number: str, source: str, target: str, allowed: tuple[str, ...]) -> None:
         choices = ", ".join(allowed) or "nothing"
-        super().__init__(f"{number} is {source} and cannot become {target}; it can become {choices}.")
+        super().__init__(
+            f"{number} is {source} and cannot become {target}; it can become {choices}."
+        )
         self.number = number
         self.source = source
         self.target = target

@@ -221,7 +221,7 @@ async def list_appeals(session: AsyncSession, query: Query) -> AppealPage:
         wanted = wanted.where(_beyond(order, read_cursor(query.cursor, query.sort)))
     wanted = wanted.order_by(*[k.desc() if order.descending else k.asc() for k in order.keys])
     limit = max(1, min(query.limit, MAX_LIMIT))
-    rows = (await session.execute(wanted.add_columns(order.keys[0]).limit(limit + 1))).all()
+    rows = await _fetch(session, wanted.add_columns(order.keys[0]).limit(limit + 1))
     page = rows[:limit]
     following = _write_cursor(query.sort, page[-1]) if len(rows) > limit else None
     return AppealPage(items=await _shaped(session, page), next=following)
@@ -262,12 +262,21 @@ async def count_waiting(session: AsyncSession) -> dict[AccountKey, int]:
     """How many replies of each account wait to be sent or are on their way."""
     dispatch = models.Dispatch
     channel, account = col(dispatch.channel), col(dispatch.account)
-    found = await session.execute(
+    found = await _fetch(
+        session,
         select(channel, account, func.count())
         .where(col(dispatch.state).in_(["queued", "sending"]))
-        .group_by(channel, account)
+        .group_by(channel, account),
     )
     return {AccountKey(row[0], row[1]): row[2] for row in found}
+
+
+async def _fetch(
+    session: AsyncSession, statement: Select[*tuple[Any, ...]]
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Rows of columns, as they come from the connection: no entity is made of them."""
+    connection = await session.connection()
+    return (await connection.execute(statement)).all()
 
 
 # --- Appeals ------------------------------------------------------------------------------------
@@ -307,11 +316,10 @@ def _appeals() -> Select[*tuple[Any, ...]]:
 
 
 async def _one(session: AsyncSession, number: str) -> tuple[Row[Any], Appeal]:
-    found = await session.execute(_appeals().where(col(models.Appeal.number) == number))
-    row = found.one_or_none()
-    if row is None:
+    found = await _fetch(session, _appeals().where(col(models.Appeal.number) == number))
+    if not found:
         raise NotFound("appeal", number)
-    return row, (await _shaped(session, [row]))[0]
+    return found[0], (await _shaped(session, found))[0]
 
 
 async def _shaped(session: AsyncSession, rows: Sequence[Row[Any]]) -> list[Appeal]:
@@ -350,10 +358,11 @@ async def _points(session: AsyncSession, contact_ids: set[int]) -> dict[int, lis
     point = models.ContactPoint
     points: dict[int, list[Point]] = defaultdict(list)
     if contact_ids:
-        found = await session.execute(
+        found = await _fetch(
+            session,
             select(col(point.contact_id), col(point.scheme), col(point.value))
             .where(col(point.contact_id).in_(contact_ids))
-            .order_by(col(point.id))
+            .order_by(col(point.id)),
         )
         for contact_id, scheme, value in found:
             points[contact_id].append(Point(scheme=scheme, value=value))
@@ -367,7 +376,8 @@ async def _messages(
     session: AsyncSession, chosen: ColumnElement[bool], *, attachment_url: AttachmentUrl
 ) -> list[Message]:
     message = models.Message
-    found = await session.execute(
+    rows = await _fetch(
+        session,
         select(
             col(message.id),
             col(message.direction),
@@ -383,9 +393,8 @@ async def _messages(
             col(message.deleted_at),
         )
         .where(chosen)
-        .order_by(col(message.sent_at), col(message.sequence), col(message.id))
+        .order_by(col(message.sent_at), col(message.sequence), col(message.id)),
     )
-    rows = found.all()
     external_ids = await _external_ids(session, chosen)
     attachments = await _attachments(session, chosen, attachment_url=attachment_url)
     return [
@@ -418,12 +427,13 @@ def _delivery(row: Row[Any]) -> Delivery | None:
 async def _external_ids(session: AsyncSession, chosen: ColumnElement[bool]) -> dict[int, str]:
     external = models.ExternalId
     value = col(external.external_id)
-    found = await session.execute(
+    found = await _fetch(
+        session,
         select(col(external.message_id), value)
         .join(models.Message, col(models.Message.id) == col(external.message_id))
         .where(chosen)
         # The least of an album's comes first, also where the provider's ids are numbers.
-        .order_by(col(external.part), func.length(value), value)
+        .order_by(col(external.part), func.length(value), value),
     )
     first: dict[int, str] = {}
     for message_id, external_id in found:
@@ -435,7 +445,8 @@ async def _attachments(
     session: AsyncSession, chosen: ColumnElement[bool], *, attachment_url: AttachmentUrl
 ) -> dict[int, list[Attachment]]:
     file = models.Attachment
-    found = await session.execute(
+    found = await _fetch(
+        session,
         select(
             col(file.message_id),
             col(file.id),
@@ -450,7 +461,7 @@ async def _attachments(
         )
         .join(models.Message, col(models.Message.id) == col(file.message_id))
         .where(chosen)
-        .order_by(col(file.position), col(file.id))
+        .order_by(col(file.position), col(file.id)),
     )
     attachments: dict[int, list[Attachment]] = defaultdict(list)
     for row in found:
@@ -473,7 +484,8 @@ async def _attachments(
 
 async def _journal(session: AsyncSession, appeal_id: int) -> list[Entry]:
     entry = models.JournalEntry
-    found = await session.execute(
+    found = await _fetch(
+        session,
         select(
             col(entry.id),
             col(entry.at),
@@ -483,7 +495,7 @@ async def _journal(session: AsyncSession, appeal_id: int) -> list[Entry]:
             col(entry.data),
         )
         .where(col(entry.appeal_id) == appeal_id)
-        .order_by(col(entry.id))
+        .order_by(col(entry.id)),
     )
     return [
         Entry(

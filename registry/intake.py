@@ -23,8 +23,8 @@ from registry.delivery import Report, apply_reports
 from registry.ids import new_id
 from registry.journal import CITIZEN, SYSTEM
 from registry.numbers import counter_name, format_number
-from registry.states import LIVE, Status
 from registry.statements import Row, Script
+from registry.states import LIVE, Status
 from registry.types import (
     Attachment,
     AttachmentKind,
@@ -374,7 +374,9 @@ class _Batch:
         else:
             appeal = self._appeal_for(conversation, item, rows)
             message_id, appeal_id, number = new_id(), appeal.id, appeal.number
-            rows.messages.append(_message_row(message_id, conversation.id, appeal.id, item, self.now))
+            rows.messages.append(
+                _message_row(message_id, conversation.id, appeal.id, item, self.now)
+            )
             growth = rows.grow(appeal.id)
             growth.messages += 1
             growth.unread += incoming
@@ -388,7 +390,14 @@ class _Batch:
         self.result.numbers[index] = number
         rows.placed.append((index, appeal_id))
         rows.external_ids.append(
-            (item.channel, item.account, item.external_id, message_id, 0, None if incoming else "sent")
+            (
+                item.channel,
+                item.account,
+                item.external_id,
+                message_id,
+                0,
+                None if incoming else "sent",
+            )
         )
         for position, attachment in enumerate(item.attachments):
             sequence = item.sequence if isinstance(item, InboundMessage) else 0
@@ -536,7 +545,10 @@ class _Batch:
             blank = (None, None, None)
             yield (
                 sql.UPDATE_CONVERSATIONS,
-                [(id_, *rows.inbound.get(id_, blank)[1:], rows.current.get(id_)) for id_ in changed],
+                [
+                    (id_, *rows.inbound.get(id_, blank)[1:], rows.current.get(id_))
+                    for id_ in changed
+                ],
             )
 
     # --- What happens to messages that are stored -----------------------------------------------
@@ -595,7 +607,9 @@ class _Batch:
         if not deletions:
             return
         changes, journal = [], []
-        for *address, message_id, appeal_id, _, text, _, _ in (yield sql.EDITABLE, sorted(deletions)):
+        for *address, message_id, appeal_id, _, text, _, _ in (
+            yield sql.EDITABLE, sorted(deletions)
+        ):
             item = deletions[address[0], address[1], address[2]]
             changes.append((message_id, item.at))
             journal.append(

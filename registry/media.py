@@ -151,10 +151,10 @@ def sniff(head: bytes) -> str:
     if head.startswith(b"\x1aE\xdf\xa3"):
         return "video/webm" if b"webm" in head else "video/x-matroska"
     if len(head) > 1 and head[0] == 0xFF:
-        # An MPEG audio frame: eleven set bits, then version and layer.
+        # An audio frame's eleven set bits, then its version and layer: AAC has none, MP3 the third.
         if head[1] & 0xF6 == 0xF0:
             return "audio/aac"
-        if head[1] & 0xE6 in (0xE2, 0xE4, 0xE6):
+        if head[1] & 0xE6 == 0xE2:
             return "audio/mpeg"
     return UNKNOWN
 

@@ -32,7 +32,7 @@ _LOCK = 0x7E2E2E
 """The key of PostgreSQL's advisory lock."""
 
 
-class UnknownSchema(RegistryError):  # noqa: N818
+class UnknownSchema(RegistryError):
     """The database is at a revision that this version of the hub does not know."""
 
     def __init__(self, revision: str) -> None:
@@ -43,7 +43,7 @@ class UnknownSchema(RegistryError):  # noqa: N818
         self.revision = revision
 
 
-class DanglingReferences(RegistryError):  # noqa: N818
+class DanglingReferences(RegistryError):
     """A migration would leave rows that point at nothing; nothing was changed."""
 
     def __init__(self, tables: list[str]) -> None:

@@ -39,7 +39,14 @@ class Table(SQLModel):
 
 
 def _id() -> Any:
-    return Field(default_factory=new_id, sa_column=Column(Id, primary_key=True, autoincrement=False))
+    column = Column(Id, primary_key=True, autoincrement=False)
+    return Field(default_factory=new_id, sa_column=column)
+
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index over the rows that `where` picks."""
+    picked = sql(where)
+    return Index(name, *columns, unique=unique, postgresql_where=picked, sqlite_where=picked)
 
 
 def _reference(target: str, *, nullable: bool = False, index: bool = False) -> Any:
@@ -126,10 +133,17 @@ class Appeal(Table, table=True):
     __table_args__ = (
         UniqueConstraint("number"),
         Index("ix_appeals_status_last_message_at_id", "status", "last_message_at", "id"),
-        Index("ix_appeals_assignee_id_status_last_message_at_id", "assignee_id", "status", "last_message_at", "id", postgresql_where=sql("assignee_id IS NOT NULL"), sqlite_where=sql("assignee_id IS NOT NULL")),
+        _partial(
+            "ix_appeals_assignee_id_status_last_message_at_id",
+            "assignee_id",
+            "status",
+            "last_message_at",
+            "id",
+            where="assignee_id IS NOT NULL",
+        ),
         Index("ix_appeals_last_message_at_id", "last_message_at", "id"),
-        Index("ix_appeals_due_at_id", "due_at", "id", postgresql_where=sql("due_at IS NOT NULL"), sqlite_where=sql("due_at IS NOT NULL")),
-    )  # fmt: skip
+        _partial("ix_appeals_due_at_id", "due_at", "id", where="due_at IS NOT NULL"),
+    )
 
     id: int = _id()
     number: str
@@ -163,10 +177,24 @@ class Message(Table, table=True):
 
     __tablename__ = "messages"
     __table_args__ = (
-        Index("ix_messages_appeal_id_sent_at_sequence_id", "appeal_id", "sent_at", "sequence", "id"),
-        Index("uq_messages_conversation_id_album", "conversation_id", "album", unique=True, postgresql_where=sql("album IS NOT NULL"), sqlite_where=sql("album IS NOT NULL")),
-        Index("uq_messages_conversation_id_idempotency_key", "conversation_id", "idempotency_key", unique=True, postgresql_where=sql("idempotency_key IS NOT NULL"), sqlite_where=sql("idempotency_key IS NOT NULL")),
-    )  # fmt: skip
+        Index(
+            "ix_messages_appeal_id_sent_at_sequence_id", "appeal_id", "sent_at", "sequence", "id"
+        ),
+        _partial(
+            "uq_messages_conversation_id_album",
+            "conversation_id",
+            "album",
+            unique=True,
+            where="album IS NOT NULL",
+        ),
+        _partial(
+            "uq_messages_conversation_id_idempotency_key",
+            "conversation_id",
+            "idempotency_key",
+            unique=True,
+            where="idempotency_key IS NOT NULL",
+        ),
+    )
 
     id: int = _id()
     appeal_id: int | None = _reference("appeals.id", nullable=True)
@@ -221,8 +249,8 @@ class Attachment(Table, table=True):
     __tablename__ = "attachments"
     __table_args__ = (
         Index("ix_attachments_message_id", "message_id"),
-        Index("ix_attachments_retry_at", "retry_at", postgresql_where=sql("state = 'pending'"), sqlite_where=sql("state = 'pending'")),
-    )  # fmt: skip
+        _partial("ix_attachments_retry_at", "retry_at", where="state = 'pending'"),
+    )
 
     id: int = _id()
     message_id: int | None = _reference("messages.id", nullable=True)
@@ -260,9 +288,22 @@ class Dispatch(Table, table=True):
     __tablename__ = "dispatches"
     __table_args__ = (
         UniqueConstraint("message_id"),
-        Index("ix_dispatches_conversation_id_id", "conversation_id", "id", postgresql_where=sql("state IN ('queued', 'sending')"), sqlite_where=sql("state IN ('queued', 'sending')")),
-        Index("ix_dispatches_channel_account_due_at", "channel", "account", "due_at", postgresql_where=sql("state IN ('queued', 'sending')"), sqlite_where=sql("state IN ('queued', 'sending')")),
-    )  # fmt: skip
+        Index(
+            "ix_dispatches_conversation_id_id",
+            "conversation_id",
+            "id",
+            postgresql_where=sql("state IN ('queued', 'sending')"),
+            sqlite_where=sql("state IN ('queued', 'sending')"),
+        ),
+        Index(
+            "ix_dispatches_channel_account_due_at",
+            "channel",
+            "account",
+            "due_at",
+            postgresql_where=sql("state IN ('queued', 'sending')"),
+            sqlite_where=sql("state IN ('queued', 'sending')"),
+        ),
+    )
 
     id: int = _id()
     message_id: int = _reference("messages.id")
@@ -306,8 +347,8 @@ class JournalEntry(Table, table=True):
     __tablename__ = "journal"
     __table_args__ = (
         Index("ix_journal_appeal_id_id", "appeal_id", "id"),
-        Index("uq_journal_key", "key", unique=True, postgresql_where=sql("key IS NOT NULL"), sqlite_where=sql("key IS NOT NULL")),
-    )  # fmt: skip
+        _partial("uq_journal_key", "key", unique=True, where="key IS NOT NULL"),
+    )
 
     id: int = _id()
     at: datetime = _time()

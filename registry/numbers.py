@@ -33,5 +33,6 @@ async def next_number(session: AsyncSession, *, prefix: str, zone: ZoneInfo, now
     Holds the counter's row until the caller's transaction ends.
     """
     year = now.astimezone(zone).year
-    taken = await session.execute(_TAKE, {"name": counter_name(year)})
+    connection = await session.connection()
+    taken = await connection.execute(_TAKE, {"name": counter_name(year)})
     return format_number(prefix, year, taken.scalar_one())

@@ -1,9 +1,9 @@
 """The outbox: which dispatches may go now, and what became of those that went.
 
-The database is the queue. `claim_due` leases the oldest part that is due in each conversation and is
-committed before any network call; `settle` writes the outcomes of many sends at once. A lease that
-ran out belongs to a process that died between the two: `expire_leases` marks what it held uncertain,
-as nobody can know whether it went out.
+The database is the queue. `claim_due` leases the oldest part that is due in each conversation and
+is committed before any network call; `settle` writes the outcomes of many sends at once. A lease
+that ran out belongs to a process that died between the two: `expire_leases` marks what it held
+uncertain, as nobody can know whether it went out.
 """
 
 from collections.abc import Container, Sequence
@@ -86,8 +86,10 @@ def claim_due(
 
 
 def _claim(row: Row, part: _Part, files: dict[int, File]) -> Claim:
-    (id_, message_id, appeal_id, number, conversation_id, _, next_part, part_count,
-     attempts, created_at, conversation, public, last_inbound, last_inbound_at, reply_to) = row  # fmt: skip
+    (
+        id_, message_id, appeal_id, number, conversation_id, _, next_part, part_count, attempts,
+        created_at, conversation, public, last_inbound, last_inbound_at, reply_to,
+    ) = row  # fmt: skip
     return Claim(
         id=id_,
         message_id=message_id,
@@ -186,9 +188,7 @@ def settle(
     return changed
 
 
-def _settle_went(
-    account: AccountKey, went: Sequence[Went], *, now: datetime
-) -> Script[set[int]]:
+def _settle_went(account: AccountKey, went: Sequence[Went], *, now: datetime) -> Script[set[int]]:
     """Record the parts' external ids, move the dispatches on, and apply early reports."""
     yield _PROGRESS, [(o.claim.id, o.claim.part, o.next_at) for o in went]
     named = [

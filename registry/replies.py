@@ -1,4 +1,4 @@
-"""A reply: the check whether the channel can carry it, the message and its dispatch, all at once."""
+"""A reply: whether the channel can carry it, the message, and its dispatch, all at once."""
 
 import hashlib
 from collections.abc import Sequence

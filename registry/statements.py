@@ -4,11 +4,12 @@ A `Statement` is SQL whose `{rows}` stands for the rows it is given, as a relati
 of typed arrays on PostgreSQL, one JSON array on SQLite. A whole batch is then one statement.
 
 A `Script` is a transaction's story as a generator: it yields a statement with its rows and is sent
-what came back. It knows no driver, so that SQLite can run all of it in one hop to its writer thread.
+what came back. It knows no driver, so that SQLite can run all of it in one hop to its writer
+thread.
 """
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Any, TypeAlias, TypeVar
@@ -46,21 +47,8 @@ class Statement:
     """
 
     def __init__(self, sql: str, /, **columns: Type) -> None:
-        names = ", ".join(columns)
-        picked = ", ".join(f"json_extract(value, '$[{i}]') AS {n}" for i, n in enumerate(columns))
-        self.sqlite = _locks(sql, real=False).replace(
-            "{rows}", f"(SELECT {picked} FROM json_each(?1)) AS r"
-        )
-        arrays = ", ".join(
-            f"${i}::{'text' if kind is JSON else kind.value}[]"
-            for i, kind in enumerate(columns.values(), 1)
-        )
-        cast = ", ".join(
-            f"{n}::jsonb AS {n}" if kind is JSON else n for n, kind in columns.items()
-        )
-        self.postgresql = _locks(sql, real=True).replace(
-            "{rows}", f"(SELECT {cast} FROM unnest({arrays}) AS u({names})) AS r"
-        )
+        self.sqlite = _locks(sql, real=False).replace("{rows}", _json_rows(columns))
+        self.postgresql = _locks(sql, real=True).replace("{rows}", _array_rows(columns))
         for i, (name, kind) in enumerate(columns.items()):
             mark = f"{{first:{name}}}"
             self.sqlite = self.sqlite.replace(mark, f"json_extract(?1, '$[0][{i}]')")
@@ -96,6 +84,21 @@ def _remembered(seen: dict[datetime | None, str | None], value: datetime | None)
         assert value is not None
         written = seen[value] = to_text(value)
         return written
+
+
+def _json_rows(columns: Mapping[str, Type]) -> str:
+    picked = (f"json_extract(value, '$[{i}]') AS {name}" for i, name in enumerate(columns))
+    return f"(SELECT {', '.join(picked)} FROM json_each(?1)) AS r"  # noqa: S608  our own names
+
+
+def _array_rows(columns: Mapping[str, Type]) -> str:
+    arrays = (
+        f"${i}::{'text' if kind is JSON else kind.value}[]"
+        for i, kind in enumerate(columns.values(), 1)
+    )
+    picked = (f"{n}::jsonb AS {n}" if kind is JSON else n for n, kind in columns.items())
+    source = f"unnest({', '.join(arrays)}) AS u({', '.join(columns)})"
+    return f"(SELECT {', '.join(picked)} FROM {source}) AS r"  # noqa: S608  our own names
 
 
 def _locks(sql: str, *, real: bool) -> str:

@@ -45,7 +45,7 @@ class Envelope(Struct, frozen=True, kw_only=True):
     query: str = ""
     """The raw query string, without the question mark."""
     headers: Mapping[str, str]
-    """Case-insensitive while verifying; afterwards only those the connector keeps, in lower case."""
+    """Case-insensitive while verifying; then only those the connector keeps, in lower case."""
     body: bytes
     received_at: datetime
 
@@ -84,7 +84,7 @@ class Attachment(Struct, frozen=True, kw_only=True):
 
     kind: AttachmentKind
     ref: str | None = None
-    """What the connector needs to fetch the file; None when there is nothing to fetch. No secret."""
+    """What the connector needs to fetch the file, and no secret; None where there is no file."""
     name: str | None = None
     mime: str | None = None
     size: int | None = None

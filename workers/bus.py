@@ -19,7 +19,7 @@ class Full(Exception):
 
 
 class Topic(StrEnum):
-    """What a loop can be woken for. A wake-up may be lost or repeated: loops also look by the clock."""
+    """What a loop can be woken for. A wake-up may be lost: loops look by the clock too."""
 
     OUTBOX = "outbox"
     """A dispatch was queued."""

@@ -1,8 +1,8 @@
 """Intake: envelopes become registered messages, and what cannot be read is buried and shown.
 
-The same function serves the local bus, which calls it before it acknowledges, and a log, which calls
-it after. A batch is one transaction; when the database refuses it for what is in it, the batch is
-halved until the poisoned item stands alone.
+The same function serves the local bus, which calls it before it acknowledges, and a log, which
+calls it after. A batch is one transaction; when the database refuses it for what is in it, the
+batch is halved until the poisoned item stands alone.
 """
 
 from collections import Counter
@@ -135,7 +135,7 @@ class Intake:
             return connector.normalize(envelope)
         except Malformed as error:
             return [Unreadable(reason=str(error))]
-        except Exception as error:  # noqa: BLE001  a connector's bug must not take neighbours along
+        except Exception as error:
             log.exception("a connector failed to read a delivery", envelope=envelope.id)
             return [Unreadable(reason=f"The connector failed to read it: {type(error).__name__}.")]
 
@@ -189,7 +189,7 @@ class Intake:
             )
         except Unavailable:
             raise
-        except Exception:  # noqa: BLE001  not even a placeholder can be stored: the burial stands
+        except Exception:
             log.exception("no placeholder for a poisoned item", envelope=item.envelope.id)
             return
         await self._database.run(link_placeholders([burial]))

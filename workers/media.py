@@ -1,4 +1,4 @@
-"""The media loop: files are fetched after their messages are stored, and the text is never kept waiting."""
+"""The media loop: files are fetched after their messages are stored; no text waits for a file."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -102,12 +102,11 @@ class _Fetcher:
         account = AccountKey(file.channel, file.account)
         connector = self._connectors.get(account)
         if not isinstance(connector, FetchesMedia):
-            return await self._end(file, account, f"{account} fetches no files.")
+            await self._end(file, account, f"{account} fetches no files.")
+            return
         try:
             async with asyncio.timeout(TIMEOUT):
-                stored = await self._media.put(
-                    _chunks(connector, file), max_bytes=self._max_bytes
-                )
+                stored = await self._media.put(_chunks(connector, file), max_bytes=self._max_bytes)
         except TooLarge as error:
             await self._end(file, account, str(error))
         except Throttled as error:
@@ -120,7 +119,7 @@ class _Fetcher:
             raise
         except (TimeoutError, OSError):
             await self._again(file, account, "The file did not come in time.")
-        except Exception as error:  # noqa: BLE001  a connector's bug must not stop other files
+        except Exception as error:
             log.exception("a connector failed to fetch a file", account=str(account))
             await self._end(file, account, f"The connector failed: {type(error).__name__}.")
         else:
@@ -134,13 +133,16 @@ class _Fetcher:
     async def _end(self, file: Waiting, account: AccountKey, reason: str) -> None:
         await self._database.run(file_failed(file.id, reason))
         self._meters.fetched(account, outcome="failed")
-        log.warning("a file cannot be had", appeal=file.number, attachment=str(file.id), reason=reason)
+        log.warning(
+            "a file cannot be had", appeal=file.number, attachment=str(file.id), reason=reason
+        )
 
     async def _again(
         self, file: Waiting, account: AccountKey, reason: str, *, seconds: float | None = None
     ) -> None:
         if file.attempts + 1 >= MOST_ATTEMPTS:
-            return await self._end(file, account, reason)
+            await self._end(file, account, reason)
+            return
         wait = seconds if seconds is not None else min(2.0**file.attempts, LONGEST_RETRY)
         due: datetime = self._clock() + timedelta(seconds=wait)
         await self._database.run(file_later(file.id, reason, due_at=due))

@@ -8,9 +8,15 @@ from registry.types import AccountKey
 class Meters(Protocol):
     """Counters and timers; every call is cheap enough for a hot path."""
 
-    def took_in(
-        self, account: AccountKey, *, stored: int, duplicates: int, applied: int
-    ) -> None:
+    def acknowledged(self, account: AccountKey, *, seconds: float) -> None:
+        """A delivery was stored and answered 200 after so many seconds."""
+        ...
+
+    def forged(self, account: AccountKey) -> None:
+        """A delivery's signature was wrong or missing."""
+        ...
+
+    def took_in(self, account: AccountKey, *, stored: int, duplicates: int, applied: int) -> None:
         """A batch brought these from one account."""
         ...
 
@@ -29,6 +35,12 @@ class Meters(Protocol):
 
 class NoMeters:
     """Counts nothing."""
+
+    def acknowledged(self, account: AccountKey, *, seconds: float) -> None:
+        pass
+
+    def forged(self, account: AccountKey) -> None:
+        pass
 
     def took_in(self, account: AccountKey, *, stored: int, duplicates: int, applied: int) -> None:
         pass

@@ -1,7 +1,7 @@
 """The outbox loop: one sender an account, so that a slow or throttled account holds up no other.
 
-A sender claims no more parts than it may send at once, so that a lease held is a call under way. What
-became of the sends is written together, by group commit.
+A sender claims no more parts than it may send at once, so that a lease held is a call under way.
+What became of the sends is written together, by group commit.
 """
 
 import asyncio
@@ -109,7 +109,7 @@ class Sender:
         self._settled: Gatherer[Outcome] | None = None
 
     async def run(self) -> None:
-        """Send what is due as it becomes due; returns after `stop`, once sends under way settled."""
+        """Send what becomes due; returns after `stop`, once the sends under way have settled."""
         self._settled = Gatherer(self._settle, batch=256, name=f"settle {self._account}")
         try:
             while not self._stopping.is_set():
@@ -134,7 +134,7 @@ class Sender:
     async def _send_due(self) -> int:
         free = self._pace.concurrency - len(self._sending)
         limit = min(free, self._budget.available())
-        # Claims are worth their transaction when they are many: wait until half of the room is free.
+        # A claim is worth its transaction when it takes many: wait until half of the room is free.
         if limit < 1 or free < self._pace.concurrency / 2:
             return 0
         now = self._clock()
@@ -175,9 +175,7 @@ class Sender:
         """Send one part and settle what became of it, whatever that is."""
         started = time.monotonic()
         outcome = await self._send(claim)
-        self._meters.sent(
-            self._account, outcome=_word(outcome), seconds=time.monotonic() - started
-        )
+        self._meters.sent(self._account, outcome=_word(outcome), seconds=time.monotonic() - started)
         log.info(
             _word(outcome),
             appeal=claim.number,
@@ -200,7 +198,7 @@ class Sender:
             return await self._explain(claim, error)
         except TimeoutError:
             return self._uncertain(claim, Uncertain("The provider did not answer in time."))
-        except Exception as error:  # noqa: BLE001  a connector's bug: it may have gone out all the same
+        except Exception as error:
             log.exception("a connector failed while sending", account=str(self._account))
             reason = f"The connector failed while sending: {type(error).__name__}."
             return self._uncertain(claim, Uncertain(reason))
@@ -397,7 +395,7 @@ async def run_outbox(
 async def tidy_outbox(
     connectors: Mapping[AccountKey, Connector], *, database: Database, clock: Clock = utc_now
 ) -> None:
-    """What a dead process held becomes uncertain, and reports that missed their send are applied."""
+    """Settle what a dead process held, and apply the reports that missed their send."""
     resend = {key for key, made in connectors.items() if made.capabilities.idempotent_send}
     expired = await database.run(expire_leases(resend=resend, now=clock()))
     if expired:

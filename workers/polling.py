@@ -1,7 +1,7 @@
 """The polling loop: fetches the deliveries of polled accounts, each under a lease.
 
-A page is put on the bus before its cursor is saved: a crash in between fetches it again, and what is
-known already changes nothing.
+A page is put on the bus before its cursor is saved: a crash in between fetches it again, and what
+is known already changes nothing.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The ticks: what must be looked after by the clock, each under a lease so that one process does it."""
+"""The ticks: what is looked after by the clock, each under a lease so that one process does it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping

@@ -20,7 +20,7 @@ async def keep_running(
         started = asyncio.get_running_loop().time()
         try:
             return await loop()
-        except Exception:  # noqa: BLE001  the one place where any fault must not end the process
+        except Exception:
             log.exception("a loop fell", loop=name, restart_in=wait)
         if asyncio.get_running_loop().time() - started > LONGEST_RESTART:
             wait = FIRST_RESTART

@@ -100,10 +100,7 @@ async def test_ten_first_messages_at_once_are_one_contact_one_appeal_and_in_orde
 
 async def test_many_new_people_at_once_never_share_or_miss_a_number(database: Database) -> None:
     batches = [
-        [
-            message(f"{b}-{n}", conversation=f"{b}-{n}", sender=sender(f"{b}-{n}"))
-            for n in range(20)
-        ]
+        [message(f"{b}-{n}", conversation=f"{b}-{n}", sender=sender(f"{b}-{n}")) for n in range(20)]
         for b in range(8)
     ]
     found = await asyncio.gather(*(take(database, *batch) for batch in batches))

@@ -1,0 +1,293 @@
+"""Where the parts meet: the database, the connectors, the bus, the loops and the web server.
+
+Opened in the order in which each needs the one before, and closed in the opposite order, so that a
+stop loses nothing: no request is taken any more, sends under way settle, what waits is registered.
+"""
+
+import asyncio
+import contextlib
+import gc
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+from aiohttp import web
+
+from config.settings import Settings
+from connectors.base import Connector, Context, Registers, SendError
+from connectors.discovery import open_accounts
+from hub import api, webhooks
+from hub.api.keys import REPLAY
+from hub.health import healthz, readyz
+from hub.keys import BUS, CLOCK, CONNECTORS, DATABASE, MEDIA, METERS, SETTINGS
+from hub.metrics import Metrics
+from registry.db import Database
+from registry.errors import RegistryError
+from registry.intake import Rules
+from registry.media import MediaStore
+from registry.migrate import is_current, migrate
+from registry.types import AccountKey, Clock, utc_now
+from workers.bus import Bus
+from workers.bus_local import LocalBus
+from workers.intake import Intake
+from workers.media import run_media
+from workers.outbox import Pace, run_outbox
+from workers.polling import run_polling
+from workers.schedule import run_schedule
+from workers.supervisor import keep_running
+
+log = structlog.get_logger(__name__)
+
+ALL_ROLES = frozenset({"web", "intake", "outbox", "polling", "schedule"})
+"""What a process can do; the embedded hub does all of it."""
+
+SHUTDOWN_TIMEOUT = 30.0
+"""Seconds that requests under way get to finish."""
+
+
+class CannotStart(Exception):
+    """The hub cannot start; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """The open parts of a running hub."""
+
+    settings: Settings
+    database: Database
+    media: MediaStore
+    connectors: Mapping[AccountKey, Connector]
+    intake: Intake
+    bus: Bus
+    metrics: Metrics
+    clock: Clock
+    owner: str
+    """This process's name in leases."""
+
+
+async def serve(
+    settings: Settings,
+    *,
+    only: frozenset[str] = ALL_ROLES,
+    ready: Callable[[str], None] | None = None,
+    stopping: asyncio.Event | None = None,
+    pace: Pace | None = None,
+) -> None:
+    """Run the hub until SIGTERM, SIGINT or `stopping`; `ready` is called with its address.
+
+    Raises: SettingsError, CannotStart.
+    """
+    stopping = stopping or asyncio.Event()
+    _stop_on_signals(stopping)
+    async with open_hub(settings) as hub:
+        quiet = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            loops = [
+                group.create_task(keep_running(name, loop, stopping=quiet), name=name)
+                for name, loop in _loops(hub, only=only, stopping=quiet, pace=pace)
+            ]
+            async with _listening(hub, only=only) as address:
+                group.create_task(_register(hub), name="register")
+                _settle_memory()
+                log.info("ready", address=address, accounts=[str(key) for key in hub.connectors])
+                if ready is not None:
+                    ready(address)
+                await stopping.wait()
+                log.info("stopping")
+            quiet.set()
+            await asyncio.gather(*loops)
+    log.info("stopped")
+
+
+@asynccontextmanager
+async def open_hub(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[Hub]:
+    """Open everything but the loops and the web server. Raises: SettingsError, CannotStart."""
+    if not settings.bus.url.startswith("local:"):
+        raise CannotStart(f"bus.url: this version carries only local:, not {settings.bus.url}.")
+    context = Context(
+        public_url=settings.public_url, clock=clock, max_media_bytes=settings.media.max_bytes
+    )
+    metrics = Metrics()
+    async with contextlib.AsyncExitStack() as stack:
+        database = await _open_database(settings)
+        stack.push_async_callback(database.close)
+        media = MediaStore(settings.media.url, folder=settings.folder / "var" / "media")
+        connectors = open_accounts(settings.channels, context)
+        for connector in connectors.values():
+            stack.push_async_callback(connector.close)
+        intake = Intake(database, connectors, rules=rules_of(settings), clock=clock, meters=metrics)
+        bus = LocalBus(intake.process, capacity=settings.bus.queue)
+        stack.push_async_callback(bus.close)
+        intake.bus = bus
+        yield Hub(
+            settings=settings,
+            database=database,
+            media=media,
+            connectors=connectors,
+            intake=intake,
+            bus=bus,
+            metrics=metrics,
+            clock=clock,
+            owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
+        )
+
+
+def rules_of(settings: Settings) -> Rules:
+    """What the settings say about registering."""
+    return Rules(
+        join_window=timedelta(hours=settings.threads.join_window_hours),
+        number_prefix=settings.numbers.prefix,
+        zone=ZoneInfo(settings.timezone),
+        greetings=settings.greeting,
+    )
+
+
+def application(hub: Hub) -> web.Application:
+    """The web server's routes, with the parts they need."""
+    app = web.Application(client_max_size=hub.settings.http.max_body)
+    app[SETTINGS] = hub.settings
+    app[DATABASE] = hub.database
+    app[MEDIA] = hub.media
+    app[BUS] = hub.bus
+    app[CONNECTORS] = hub.connectors
+    app[CLOCK] = hub.clock
+    app[METERS] = hub.metrics
+    app[REPLAY] = hub.intake.replay
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", hub.metrics.expose)
+    webhooks.add_routes(app)
+    api.mount(app)
+    return app
+
+
+async def _open_database(settings: Settings) -> Database:
+    """The database with a current schema: an embedded one is migrated, a server's is not."""
+    database = Database(settings.database.url.get_secret_value(), folder=settings.folder)
+    try:
+        await database.open()
+        if database.dialect == "sqlite":
+            await migrate(database)
+        elif not await is_current(database):
+            raise CannotStart("The database's schema is not current; run `hub migrate` first.")
+    except RegistryError as error:
+        await database.close()
+        raise CannotStart(f"database.url: {error}") from error
+    return database
+
+
+def _loops(
+    hub: Hub, *, only: frozenset[str], stopping: asyncio.Event, pace: Pace | None
+) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+    """The loops of the roles that this process has."""
+
+    async def outbox() -> None:
+        await run_outbox(
+            hub.connectors, database=hub.database, media=hub.media, bus=hub.bus, owner=hub.owner,
+            stopping=stopping, pace=pace, clock=hub.clock, meters=hub.metrics,
+        )  # fmt: skip
+
+    async def media() -> None:
+        await run_media(
+            hub.connectors, database=hub.database, media=hub.media, bus=hub.bus,
+            max_bytes=hub.settings.media.max_bytes, stopping=stopping, clock=hub.clock,
+            meters=hub.metrics,
+        )  # fmt: skip
+
+    async def polling() -> None:
+        await run_polling(
+            hub.connectors, database=hub.database, bus=hub.bus, owner=hub.owner,
+            stopping=stopping, clock=hub.clock,
+        )  # fmt: skip
+
+    async def schedule() -> None:
+        await run_schedule(
+            hub.connectors, database=hub.database, bus=hub.bus, owner=hub.owner,
+            stopping=stopping, clock=hub.clock,
+        )  # fmt: skip
+
+    roles = {
+        "outbox": [("outbox", outbox), ("media", media)],
+        "polling": [("polling", polling)],
+        "schedule": [("schedule", schedule)],
+    }
+    return [loop for role, loops in roles.items() if role in only for loop in loops]
+
+
+@asynccontextmanager
+async def _listening(hub: Hub, *, only: frozenset[str]) -> AsyncIterator[str]:
+    """Serve HTTP while the block runs; gives the address. Raises: CannotStart."""
+    if "web" not in only:
+        yield ""
+        return
+    runner = web.AppRunner(
+        application(hub), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT, keepalive_timeout=75
+    )
+    await runner.setup()
+    host, port = hub.settings.http.host, hub.settings.http.port
+    try:
+        site = web.TCPSite(runner, host, port, backlog=1024)
+        try:
+            await site.start()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise CannotStart(f"http.port: cannot listen on {host}:{port}: {reason}.") from error
+        listening = runner.addresses[0]
+        yield f"http://{listening[0]}:{listening[1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def _register(hub: Hub) -> None:
+    """Tell the providers where deliveries go, now that somebody listens there."""
+
+    async def register(key: AccountKey, connector: Registers) -> None:
+        try:
+            await connector.register()
+        except SendError as error:
+            cure = getattr(error, "cure", "It is tried again at the next start.")
+            log.error("not registered", account=str(key), reason=error.reason, cure=cure)
+
+    async with asyncio.TaskGroup() as group:
+        for key, connector in hub.connectors.items():
+            if isinstance(connector, Registers):
+                group.create_task(register(key, connector))
+
+
+def _stop_on_signals(stopping: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(name, stopping.set)
+
+
+def _settle_memory() -> None:
+    """What start-up made stays for good: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    """Run a coroutine to its end on the fastest event loop that is installed."""
+    # The registry's writer thread should not wait a whole 5 ms for its turn.
+    sys.setswitchinterval(0.001)
+    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+
+        async def started() -> None:
+            await main()
+
+        runner.run(started())
