@@ -60,9 +60,12 @@ def _token(value: SecretStr) -> SecretStr:
 
 
 def _webhook_secret(value: SecretStr) -> SecretStr:
-    """Source: https://core.telegram.org/bots/api#setwebhook"""
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", value.get_secret_value()):
-        raise ValueError("1 to 256 of the characters A-Z, a-z, 0-9, _ and - are needed")
+    """Telegram takes a single character; whoever guesses it speaks in everybody's name.
+
+    Source: https://core.telegram.org/bots/api#setwebhook
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]{8,256}", value.get_secret_value()):
+        raise ValueError("8 to 256 of the characters A-Z, a-z, 0-9, _ and - are needed")
     return value
 
 
@@ -253,6 +256,8 @@ class TelegramConnector:
 
     async def _open(self) -> "Client":
         """The client, made at the first call: importing aiogram takes seconds, in a thread."""
+        if self._client is not None:
+            return self._client
         async with self._opening:
             if self._client is None:
                 module = await asyncio.to_thread(import_module, "connectors.telegram.client")

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+import msgspec
+
 from connectors.telegram.updates import (
     BareMessage,
     CallbackQuery,
@@ -11,6 +13,7 @@ from connectors.telegram.updates import (
     Entity,
     File,
     Message,
+    Moment,
     Origin,
     ReactionUpdated,
     Unread,
@@ -86,7 +89,7 @@ def inbound(
     """What an update brings: nothing for an unknown kind, a group, or a change in the chat."""
     where = _Where(channel, account)
     if isinstance(update, Unread):
-        return _unread(update, where)
+        return _unread(update, where, received_at)
     if update.message is not None:
         return _message(update.message, where, body)
     if update.callback_query is not None:
@@ -216,14 +219,18 @@ def _pressed(query: CallbackQuery, where: _Where, received_at: datetime) -> Sequ
     )
 
 
-def _unread(update: Unread, where: _Where) -> Sequence[Inbound]:
+def _unread(update: Unread, where: _Where, received_at: datetime) -> Sequence[Inbound]:
     message = update.message or update.edited_message
     if message is None or message.chat.type != "private" or message.sender is None:
         return ()
     said = next((said for said in (message.text, message.caption) if isinstance(said, str)), "")
-    placeholder = _placeholder(message, message.sender, where, said=said, kinds=())
+    try:
+        sent_at = _time(msgspec.convert(message.date, Moment))
+    except msgspec.ValidationError:
+        sent_at = received_at
+    placeholder = _placeholder(message, message.sender, where, said=said, sent_at=sent_at)
     if update.message is None:
-        return (MessageEdited(message=placeholder, edited_at=placeholder.sent_at),)
+        return (MessageEdited(message=placeholder, edited_at=received_at),)
     return (placeholder,)
 
 
@@ -247,7 +254,14 @@ def _read(message: Message, where: _Where, body: bytes) -> InboundMessage | None
             if kinds and kinds <= _SERVICE:
                 return None
             said = _with_links(message.caption or "", message.caption_entities or ())
-            return _placeholder(message, sender, where, said=said, kinds=kinds - _SERVICE)
+            return _placeholder(
+                message,
+                sender,
+                where,
+                said=said,
+                sent_at=_time(message.date),
+                kinds=kinds - _SERVICE,
+            )
         text, attachments = content
     replied = message.reply_to_message
     return InboundMessage(
@@ -272,7 +286,8 @@ def _placeholder(
     where: _Where,
     *,
     said: str,
-    kinds: Iterable[str],
+    sent_at: datetime,
+    kinds: Iterable[str] = (),
 ) -> InboundMessage:
     """What stands in the thread for a message that cannot be read."""
     named = ", ".join(sorted(kinds)) or "unknown"
@@ -283,7 +298,7 @@ def _placeholder(
         external_id=external_id(message.chat.id, message.message_id),
         conversation=str(message.chat.id),
         sender=_sender(sender),
-        sent_at=_time(message.date),
+        sent_at=sent_at,
         text=f"{said}\n{notice}" if said else notice,
         sequence=message.message_id,
         unreadable=True,
@@ -377,9 +392,14 @@ def _with_links(text: str, entities: Iterable[Entity]) -> str:
         start, end = link.offset * 2, (link.offset + max(link.length, 0)) * 2
         url = link.url or ""
         shown = units[start:end].decode("utf-16-le", "replace")
-        if url.rstrip("/") != shown.strip().rstrip("/"):
+        if _bare(url) != _bare(shown):
             units = units[:end] + f" ({url})".encode("utf-16-le", "replace") + units[end:]
     return units.decode("utf-16-le", "replace")
+
+
+def _bare(url: str) -> str:
+    """An address as people write it, without its scheme and the last slash."""
+    return url.strip().removeprefix("https://").removeprefix("http://").rstrip("/")
 
 
 # --- People -------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ __all__ = [
     "Entity",
     "File",
     "Message",
+    "Moment",
     "Origin",
     "ReactionUpdated",
     "Unread",
@@ -229,9 +230,9 @@ class BareMessage(Struct, gc=False, rename={"sender": "from"}):
     """What must be readable for a message to be shown at all, whatever became of the rest."""
 
     message_id: Id
-    date: Moment
     chat: Chat
     sender: User | None = None
+    date: Any = None
     text: Any = None
     caption: Any = None
 
