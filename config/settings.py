@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    model_validator,
 )
 
 DEFAULT_FILE = "hub.toml"
@@ -149,6 +150,25 @@ class MediaTable(_Table):
     max_bytes: int = Field(50 * 1024 * 1024, ge=1)
 
 
+class OutboxTable(_Table):
+    """`[outbox]`: how replies are sent. Times are seconds."""
+
+    concurrency: int = Field(64, ge=1, le=1000)
+    """Sends of one account under way at once."""
+    send_timeout_seconds: float = Field(60.0, gt=0)
+    """A send that takes longer has an outcome that nobody knows."""
+    lease_seconds: float = Field(90.0, gt=0)
+    """How long a send belongs to its process: longer than a send takes."""
+    give_up_hours: float = Field(24.0, gt=0)
+    """How long a reply is tried while the provider cannot be reached."""
+
+    @model_validator(mode="after")
+    def _lease_outlasts_a_send(self) -> Self:
+        if self.lease_seconds <= self.send_timeout_seconds:
+            raise ValueError("lease_seconds must be more than send_timeout_seconds")
+        return self
+
+
 class Threads(_Table):
     """`[threads]`: when a message joins an appeal that already is."""
 
@@ -188,6 +208,7 @@ class Settings(_Table):
     database: DatabaseTable = DatabaseTable()
     bus: BusTable = BusTable()
     media: MediaTable = MediaTable()
+    outbox: OutboxTable = OutboxTable()
     threads: Threads = Threads()
     numbers: Numbers = Numbers()
     log: Log = Log()

@@ -79,7 +79,6 @@ async def serve(
     only: frozenset[str] = ALL_ROLES,
     ready: Callable[[str], None] | None = None,
     stopping: asyncio.Event | None = None,
-    pace: Pace | None = None,
 ) -> None:
     """Run the hub until SIGTERM, SIGINT or `stopping`; `ready` is called with its address.
 
@@ -92,7 +91,7 @@ async def serve(
         async with asyncio.TaskGroup() as group:
             loops = [
                 group.create_task(keep_running(name, loop, stopping=quiet), name=name)
-                for name, loop in _loops(hub, only=only, stopping=quiet, pace=pace)
+                for name, loop in _loops(hub, only=only, stopping=quiet)
             ]
             async with _listening(hub, only=only) as address:
                 group.create_task(_register(hub), name="register")
@@ -150,6 +149,17 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
+def pace_of(settings: Settings) -> Pace:
+    """What the settings say about sending."""
+    outbox = settings.outbox
+    return Pace(
+        concurrency=outbox.concurrency,
+        send_timeout=outbox.send_timeout_seconds,
+        lease=outbox.lease_seconds,
+        give_up_after=outbox.give_up_hours * 3600,
+    )
+
+
 def application(hub: Hub) -> web.Application:
     """The web server's routes, with the parts they need."""
     app = web.Application(client_max_size=hub.settings.http.max_body)
@@ -185,14 +195,14 @@ async def _open_database(settings: Settings) -> Database:
 
 
 def _loops(
-    hub: Hub, *, only: frozenset[str], stopping: asyncio.Event, pace: Pace | None
+    hub: Hub, *, only: frozenset[str], stopping: asyncio.Event
 ) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
     """The loops of the roles that this process has."""
 
     async def outbox() -> None:
         await run_outbox(
             hub.connectors, database=hub.database, media=hub.media, bus=hub.bus, owner=hub.owner,
-            stopping=stopping, pace=pace, clock=hub.clock, meters=hub.metrics,
+            stopping=stopping, pace=pace_of(hub.settings), clock=hub.clock, meters=hub.metrics,
         )  # fmt: skip
 
     async def media() -> None:
