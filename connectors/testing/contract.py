@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 import traceback
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -21,7 +21,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 import pytest
@@ -160,6 +160,32 @@ _TROUBLES = (
 )
 
 
+_Test = TypeVar("_Test", bound=Callable[..., Any])
+_applies: dict[str, Callable[[type["ConnectorContract"]], bool]] = {}
+
+
+def applies(when: Callable[[type["ConnectorContract"]], bool]) -> Callable[[_Test], _Test]:
+    """A test that only those suites have for which `when` holds; the others do not even skip it."""
+
+    def mark(test: _Test) -> _Test:
+        _applies[test.__name__] = when
+        return test
+
+    return mark
+
+
+def _with_provider(suite: type["ConnectorContract"]) -> bool:
+    return suite.has_provider
+
+
+def _with_webhook(suite: type["ConnectorContract"]) -> bool:
+    return suite.has_webhook
+
+
+def _with(method: str) -> Callable[[type["ConnectorContract"]], bool]:
+    return lambda suite: hasattr(suite.connector_class, method)
+
+
 class ConnectorContract:
     """Subclass as `Test<Channel>` and give what stands first here; the rest is the contract."""
 
@@ -237,6 +263,14 @@ class ConnectorContract:
         connector.timeout = PATIENCE
 
     # --- What the tests stand on -----------------------------------------------------------------
+
+    def __init_subclass__(cls) -> None:
+        if hasattr(cls, "connector_class"):
+            for name, when in _applies.items():
+                if not when(cls):
+                    setattr(cls, name, None)
+                elif getattr(cls, name) is None:  # left out by a suite that this one extends
+                    setattr(cls, name, getattr(ConnectorContract, name))
 
     @classmethod
     def folder(cls) -> Path:
@@ -460,27 +494,28 @@ class ConnectorContract:
     def test_the_headers_that_are_kept_carry_no_secret(self) -> None:
         kept = self.connector_class.kept_headers
         assert all(name == name.lower() for name in kept), "kept headers are in lower case"
-        if not self.has_webhook:
-            pytest.skip("the channel has no webhook")
-        keys = self.settings(NOWHERE)
-        for name, value in self.sign(self.envelope(b"{}"), keys).items():
+        signature = (
+            self.sign(self.envelope(b"{}"), self.settings(NOWHERE)) if self.has_webhook else {}
+        )
+        for name, value in signature.items():
             if name.lower() in kept:
                 self.assert_no_secret(value, f"the kept header {name}")
 
     # --- Signatures ------------------------------------------------------------------------------
 
+    @applies(_with_webhook)
     def test_a_delivery_that_the_provider_signed_is_let_in(
         self, case: Case, reader: Connector
     ) -> None:
-        self._needs_webhook()
         reader.verify(self.signed(case, self.settings(NOWHERE)))
 
+    @applies(_with_webhook)
     def test_a_delivery_without_its_signature_is_forged(
         self, case: Case, reader: Connector
     ) -> None:
-        self._needs_webhook()
         self._assert_forged(reader, self.envelope(self.body(case.content()), case=case))
 
+    @applies(_with_webhook)
     @pytest.mark.parametrize(
         "spoil",
         [
@@ -498,40 +533,37 @@ class ConnectorContract:
     def test_a_delivery_with_a_wrong_signature_is_forged(
         self, spoil: Any, reader: Connector
     ) -> None:
-        self._needs_webhook()
         envelope = self.envelope(b"{}")
         signature = self.sign(envelope, self.settings(NOWHERE))
         headers = CIMultiDict({name: spoil(value) for name, value in signature.items()})
         self._assert_forged(reader, msgspec.structs.replace(envelope, headers=headers))
 
+    @applies(_with_webhook)
     def test_a_delivery_signed_for_another_account_is_forged(
         self, case: Case, other_reader: Connector
     ) -> None:
-        self._needs_webhook()
         ours = self.signed(case, self.settings(NOWHERE))
         replayed = msgspec.structs.replace(ours, account=OTHER_ACCOUNT)
         self._assert_forged(other_reader, replayed)
 
+    @applies(lambda suite: suite.has_webhook and suite.signs_body)
     def test_a_signed_delivery_that_was_altered_is_forged(
         self, case: Case, reader: Connector
     ) -> None:
-        self._needs_webhook()
-        if not self.signs_body:
-            pytest.skip("the provider shows a shared secret, and signs no body")
         envelope = self.signed(case, self.settings(NOWHERE))
         self._assert_forged(reader, msgspec.structs.replace(envelope, body=envelope.body + b" "))
         self._assert_forged(reader, msgspec.structs.replace(envelope, body=b""))
 
+    @applies(_with_webhook)
     @pytest.mark.parametrize("body", _GARBAGE, ids=range(len(_GARBAGE)))
     def test_garbage_without_a_signature_is_forged(self, body: bytes, reader: Connector) -> None:
-        self._needs_webhook()
         self._assert_forged(reader, self.envelope(body))
 
     # --- Handshakes ------------------------------------------------------------------------------
 
+    @applies(_with("handshake"))
     def test_a_handshake_is_answered_and_a_forged_one_refused(self, reader: Connector) -> None:
-        if not isinstance(reader, Handshakes):
-            pytest.skip("the provider asks for no handshake")
+        assert isinstance(reader, Handshakes)
         challenges = self.handshakes()
         assert challenges, "give a challenge in handshakes()"
         for query, answer in challenges:
@@ -542,9 +574,9 @@ class ConnectorContract:
                 reader.handshake(query)
             self.assert_no_secret(_told(caught.value), "an error")
 
+    @applies(_with("answer"))
     def test_a_stored_delivery_is_always_answered(self, reader: Connector) -> None:
-        if not isinstance(reader, Answers):
-            pytest.skip("the webhook answers nothing of its own")
+        assert isinstance(reader, Answers)
         recorded = [self.recorded(case) for case in cases(self.fixtures())]
         for envelope in [*recorded, *map(self.envelope, _GARBAGE)]:
             answered = reader.answer(envelope)
@@ -671,19 +703,17 @@ class ConnectorContract:
             )
             assert sent.external_ids, sorted(kinds)
 
+    @applies(lambda suite: suite.connector_class.capabilities.threads)
     async def test_a_reply_can_point_at_the_message_it_answers(
         self, connector: Connector, provider: Sandbox
     ) -> None:
-        if not self.capabilities.threads:
-            pytest.skip("the channel has no threads")
         await connector.send(self.message(reply_to=self.last_inbound))
         self._assert_arrived(provider, [PLAIN])
 
+    @applies(lambda suite: suite.connector_class.capabilities.idempotent_send)
     async def test_a_repeated_send_arrives_once_where_that_is_promised(
         self, connector: Connector, provider: Sandbox
     ) -> None:
-        if not self.capabilities.idempotent_send:
-            pytest.skip("the provider does not drop repeated sends")
         first = await connector.send(self.message())
         again = await connector.send(self.message())
         assert first.external_ids == again.external_ids
@@ -691,18 +721,18 @@ class ConnectorContract:
 
     # --- How a send fails ------------------------------------------------------------------------
 
+    @applies(_with_provider)
     def test_the_table_of_failures_has_what_every_provider_knows(self) -> None:
-        self._needs_provider()
         wanted = {Rejected, Misconfigured, Throttled}
         if self.capabilities.reply_window_hours is not None:
             wanted.add(WindowClosed)
         missing = wanted - {row.error for row in self.failures}
         assert not missing, f"no failure means {', '.join(sorted(e.__name__ for e in missing))}"
 
+    @applies(_with_provider)
     async def test_each_failure_of_the_provider_means_its_error(
         self, row: ProviderFailure, connector: Connector, provider: Sandbox
     ) -> None:
-        self._needs_provider()
         error = await self._failed(connector, provider, row.failure)
         assert type(error) is row.error, f"{row.name} means {row.error.__name__}, not {error!r}"
         assert row.code in (None, error.code)
@@ -711,57 +741,57 @@ class ConnectorContract:
             assert row.retry_after in (None, error.retry_after)
         await self._assert_works_again(connector, provider)
 
+    @applies(_with_provider)
     async def test_a_send_whose_answer_was_lost_is_uncertain(
         self, lost: ProviderFailure, connector: Connector, provider: Sandbox
     ) -> None:
-        self._needs_provider()
         error = await self._failed(connector, provider, lost.failure)
         assert isinstance(error, self._unknown_outcome), f"{lost.name} gave {error!r}"
         await self._assert_works_again(connector, provider)
 
+    @applies(_with_provider)
     async def test_trouble_at_the_provider_may_be_tried_again(
         self, trouble: ProviderFailure, connector: Connector, provider: Sandbox
     ) -> None:
-        self._needs_provider()
         error = await self._failed(connector, provider, trouble.failure)
         assert isinstance(error, Retryable | Uncertain), f"{trouble.name} gave {error!r}"
         await self._assert_works_again(connector, provider)
 
+    @applies(_with_provider)
     async def test_a_provider_that_is_not_there_is_unreachable(
         self, connector: Connector, provider: Sandbox
     ) -> None:
-        self._needs_provider()
         await provider.stop()
         with pytest.raises(Unreachable) as caught:
             await connector.send(self.message())
         self._assert_well_told(caught.value)
 
+    @applies(_with_provider)
     async def test_a_provider_that_hangs_is_not_waited_for_without_end(
         self, connector: Connector, provider: Sandbox
     ) -> None:
-        self._needs_provider()
         self.make_impatient(connector)
         error = await self._failed(connector, provider, Failure.hang())
         assert isinstance(error, self._unknown_outcome), f"a hang gave {error!r}"
 
     # --- The optional protocols ------------------------------------------------------------------
 
+    @applies(_with("check"))
     async def test_the_account_of_a_healthy_provider_is_well(
         self, connector: Connector, provider: Sandbox
     ) -> None:
-        if not isinstance(connector, Diagnoses):
-            pytest.skip("the connector does not diagnose")
+        assert isinstance(connector, Diagnoses)
         if isinstance(connector, Registers):
             await connector.register()
         found = await connector.check()
         assert found.health is Health.OK, found
         self.assert_no_secret(repr(found), "a diagnosis")
 
+    @applies(_with("check"))
     async def test_a_diagnosis_of_a_broken_provider_is_told_and_never_raised(
         self, connector: Connector, provider: Sandbox
     ) -> None:
-        if not isinstance(connector, Diagnoses):
-            pytest.skip("the connector does not diagnose")
+        assert isinstance(connector, Diagnoses)
         for failure in (Failure.html(), Failure.broken_json(), Failure.reset_before()):
             provider.heal()
             provider.fail_next(failure, times=None)
@@ -771,11 +801,11 @@ class ConnectorContract:
         await provider.stop()
         assert (await connector.check()).health is Health.DOWN
 
+    @applies(_with("register"))
     async def test_registering_twice_is_as_good_as_once(
         self, connector: Connector, provider: Sandbox
     ) -> None:
-        if not isinstance(connector, Registers):
-            pytest.skip("the connector has nothing to register")
+        assert isinstance(connector, Registers)
         await connector.register()
         await connector.register()
         provider.fail_next(Failure.html(), times=None)
@@ -783,10 +813,12 @@ class ConnectorContract:
             await connector.register()
         self._assert_well_told(caught.value)
 
+    @applies(_with("poll"))
     async def test_polling_a_broken_provider_raises_a_send_error(
         self, connector: Connector, provider: Sandbox
     ) -> None:
-        if not (isinstance(connector, Polls) and connector.polls):
+        assert isinstance(connector, Polls)
+        if not connector.polls:
             pytest.skip("the account does not poll")
         for failure in (Failure.html(), Failure.broken_json(), Failure.reset_before()):
             provider.heal()
@@ -798,11 +830,11 @@ class ConnectorContract:
         with pytest.raises(Retryable):
             await connector.poll(None)
 
+    @applies(_with("fetch"))
     async def test_a_file_is_asked_for_again_later_when_the_provider_is_not_there(
         self, connector: Connector, provider: Sandbox
     ) -> None:
-        if not isinstance(connector, FetchesMedia):
-            pytest.skip("the channel has no files to fetch")
+        assert isinstance(connector, FetchesMedia)
         attachments = self._attachments(connector)
         assert attachments, "no fixture has a file to fetch"
         await provider.stop()
@@ -812,14 +844,6 @@ class ConnectorContract:
             self._assert_well_told(caught.value)
 
     # --- How it is judged ------------------------------------------------------------------------
-
-    def _needs_webhook(self) -> None:
-        if not self.has_webhook:
-            pytest.skip("the channel has no webhook")
-
-    def _needs_provider(self) -> None:
-        if not self.has_provider:
-            pytest.skip("the channel has no provider")
 
     def _assert_arrived(self, provider: Sandbox, texts: list[str]) -> None:
         if self.has_provider:

@@ -75,7 +75,7 @@ class Route:
     handler: Handler
 
 
-class Refused(Exception):  # noqa: N818 - it tells what happened, as the connectors' errors do
+class Refused(Exception):
     """What a handler raises to answer as the provider does when it refuses."""
 
     def __init__(

@@ -17,7 +17,7 @@ TEMPLATES = Path(__file__).with_name("new_channel")
 _NAME = re.compile(r"[a-z][a-z0-9]{0,29}")
 
 
-class BadName(Exception):  # noqa: N818 - it tells what is wrong, as the connectors' errors do
+class BadName(Exception):
     """One sentence that says why no channel can be called so."""
 
 

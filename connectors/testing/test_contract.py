@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import connectors
-import connectors.kit.http
-import connectors.kit.signatures
-import connectors.testing.contract  # loaded once here, not by each run below
+import connectors.kit.http  # loaded once here, not by each run below
+from connectors.blackhole.connector import BlackholeConnector
+from connectors.testing.contract import ConnectorContract
 from connectors.testing.expected import main
 from connectors.testing.fixtures import EXPECTED
 from connectors.testing.scaffold import scaffold
@@ -128,6 +128,20 @@ def test_a_new_channel_with_a_recorded_delivery_keeps_the_contract(workshop: Wor
     counts = workshop.run("pigeon", "-k", "not importing")
     assert workshop.failed == []
     assert counts["passed"] > 50
+
+
+def test_a_suite_has_those_tests_that_apply_to_it() -> None:
+    class Swallowing(ConnectorContract):
+        connector_class = BlackholeConnector
+        has_provider = False
+
+    class Carrying(Swallowing):
+        has_provider = True
+
+    name = "test_a_provider_that_is_not_there_is_unreachable"
+    assert getattr(Swallowing, name) is None
+    assert getattr(Carrying, name) is getattr(ConnectorContract, name)
+    assert Carrying.test_a_repeated_send_arrives_once_where_that_is_promised is None
 
 
 def test_the_expected_files_are_written_from_what_the_code_gives(
