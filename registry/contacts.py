@@ -58,15 +58,14 @@ async def hold_contact(
         raise UnknownPerson
     known = await _holders(session, wanted)
     known_id = _first(known, wanted)
-    contact_id = known_id or new_id()
-    await _add_points(session, contact_id, [p for p in wanted if p not in known], now=now)
-    if known_id is None and wanted:
-        contact_id = await _give_way(session, contact_id, wanted)
-    contact = await session.get(Contact, contact_id)
-    if contact is None:
-        contact = Contact(id=contact_id, name=name, language=language, created_at=now)
-        session.add(contact)
-    contact = await _survivor(session, contact)
+    contact = (
+        await _insert(session, Contact(name=name, language=language, created_at=now))
+        if known_id is None
+        else await _survivor(session, known_id)
+    )
+    await _add_points(session, contact.id, [p for p in wanted if p not in known], now=now)
+    if known_id is None:
+        contact = await _give_way(session, contact, wanted)
     if contact.name is None and name:
         contact.name = name
     await session.flush()
@@ -79,8 +78,8 @@ def clean_point(point: types.ContactPoint) -> types.ContactPoint:
     Raises: BadPoint.
     """
     scheme, value = point.scheme.strip().lower(), point.value.strip()
-    if not value:
-        raise BadPoint(scheme, value, "it is empty")
+    if not scheme or not value:
+        raise BadPoint(scheme or "contact point", value, "it has no scheme or no value")
     if scheme == PHONE:
         return types.ContactPoint(scheme, _clean_phone(value))
     if scheme == EMAIL:
@@ -120,13 +119,19 @@ def _first(
     return next((holders[point] for point in points if point in holders), None)
 
 
-async def _survivor(session: AsyncSession, contact: Contact) -> Contact:
-    """The contact that a merged one has become."""
-    while contact.merged_into_id is not None:
-        into = await session.get(Contact, contact.merged_into_id)
-        assert into is not None  # a foreign key
-        contact = into
+async def _insert(session: AsyncSession, contact: Contact) -> Contact:
+    session.add(contact)
+    await session.flush()
     return contact
+
+
+async def _survivor(session: AsyncSession, contact_id: int) -> Contact:
+    """The contact of that id, or the one that it was merged into."""
+    contact = await session.get(Contact, contact_id)
+    assert contact is not None  # a foreign key
+    if contact.merged_into_id is None:
+        return contact
+    return await _survivor(session, contact.merged_into_id)
 
 
 async def _add_points(
@@ -136,7 +141,7 @@ async def _add_points(
     *,
     now: datetime,
 ) -> None:
-    """Give the contact those of the points that nobody has; the contact may be written later."""
+    """Give the contact those of the points that nobody has."""
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     # In one order everywhere, so that two transactions never wait for each other.
     for point in sorted(points, key=lambda point: (point.scheme, point.value)):
@@ -153,12 +158,18 @@ async def _add_points(
         )
 
 
-async def _give_way(session: AsyncSession, ours: int, points: Sequence[types.ContactPoint]) -> int:
+async def _give_way(
+    session: AsyncSession, ours: Contact, points: Sequence[types.ContactPoint]
+) -> Contact:
     """The contact to take: ours, or that of a transaction which got a point a moment before."""
-    theirs = next((id_ for id_ in (await _holders(session, points)).values() if id_ != ours), None)
+    holders = (await _holders(session, points)).values()
+    theirs = next((holder for holder in holders if holder != ours.id), None)
     if theirs is None:
         return ours
     await session.exec(
-        update(ContactPoint).where(col(ContactPoint.contact_id) == ours).values(contact_id=theirs)
+        update(ContactPoint)
+        .where(col(ContactPoint.contact_id) == ours.id)
+        .values(contact_id=theirs)
     )
-    return theirs
+    await session.delete(ours)
+    return await _survivor(session, theirs)

@@ -10,17 +10,26 @@ from hub.api.access import let_in, needing
 from hub.api.exchange import PREFIX
 from hub.api.keys import DOCUMENT, REPLAY
 from hub.api.routes import ROUTES
-from hub.problems import answer_with_problems
+from hub.problems import Problem, answer_with_problems
 
-__all__ = ["PREFIX", "REPLAY", "application", "document"]
+__all__ = ["PREFIX", "REPLAY", "document", "mount"]
 
 
-def application() -> web.Application:
-    """The API, to be mounted with `add_subapp(PREFIX, …)`.
+def mount(app: web.Application) -> None:
+    """Add the API to an application, on which it finds the keys of `hub.keys`, and `REPLAY`.
 
-    What it needs it finds on the application that it is mounted on: the keys of `hub.keys`, and
-    `REPLAY`.
+    It is an application of its own, so that its middlewares cost nobody else's requests anything.
     """
+    app.add_subapp(PREFIX, _application())
+    app.router.add_route("*", "/api{rest:(/.*)?}", _nowhere)
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document, as JSON has it."""
+    return openapi.document(ROUTES)
+
+
+def _application() -> web.Application:
     app = web.Application(middlewares=[answer_with_problems, let_in])
     app[DOCUMENT] = msgspec.json.encode(document())
     for route in ROUTES:
@@ -32,6 +41,6 @@ def application() -> web.Application:
     return app
 
 
-def document() -> dict[str, Any]:
-    """The OpenAPI document, as JSON has it."""
-    return openapi.document(ROUTES)
+async def _nowhere(request: web.Request) -> web.Response:
+    detail = f"There is nothing at {request.path}; the API is at {PREFIX}."
+    return Problem(404, "not_found", detail).response()
