@@ -6,9 +6,9 @@ modules this one imports, which are loaded when an account first calls Telegram.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 import aiohttp
@@ -25,7 +25,6 @@ from aiogram.methods import (
     GetUpdates,
     GetWebhookInfo,
     SetWebhook,
-    TelegramMethod,
 )
 from msgspec import Struct
 
@@ -33,7 +32,8 @@ from connectors.base import Rejected, SendError, Throttled, Unreachable
 from connectors.telegram.failures import Migrated, not_telegram, refused, unanswered, unreadable
 from connectors.telegram.health import Me, WebhookInfo
 from connectors.telegram.reading import ALLOWED_UPDATES
-from connectors.telegram.sending import Sending, Upload, call_for
+from connectors.telegram.request import Request
+from connectors.telegram.sending import call_for
 from registry.types import OutboundMessage
 
 T = TypeVar("T")
@@ -49,33 +49,26 @@ _MAX_CONNECTIONS = 40
 """Deliveries that Telegram may make at once: its own default, said aloud."""
 
 
+_JSON = {"Content-Type": "application/json"}
+
+
 class Session(AiohttpSession):
     """aiogram's session, shared by the bots of one server."""
 
-    async def ask(
-        self,
-        bot: Bot,
-        method: TelegramMethod[Any],
-        *,
-        seconds: float,
-        uploads: Sequence[Upload] = (),
-    ) -> tuple[int, bytes]:
+    async def ask(self, bot: Bot, request: Request, *, seconds: float) -> tuple[int, bytes]:
         """Make a call and give its status and body as they came.
-
-        Only a call with files takes the slow way through aiogram's form.
 
         Raises: aiohttp.ClientError, TimeoutError, OSError.
         """
         http = await self.create_session()
-        url = self.api.api_url(token=bot.token, method=method.__api_method__)
         data: aiohttp.FormData | bytes
-        if uploads:
-            data, headers = self.build_form_data(bot, method), {}
+        if request.uploads:
+            data, headers = self.build_form_data(bot, request.method(**request.params)), {}
         else:
-            data = method.model_dump_json(exclude_unset=True, exclude_none=True).encode()
-            headers = {"Content-Type": "application/json"}
+            given = {key: value for key, value in request.params.items() if value is not None}
+            data, headers = msgspec.json.encode(given), _JSON
         async with http.post(
-            url,
+            self.api.api_url(token=bot.token, method=request.name),
             data=data,
             headers=headers,
             timeout=aiohttp.ClientTimeout(total=seconds, connect=CONNECT),
@@ -114,6 +107,7 @@ class _FileInfo(Struct):
     file_path: str | None = None
 
 
+_ANY_METHOD = GetMe()
 _ANSWER = msgspec.json.Decoder(_Answer)
 _DONE = msgspec.json.Decoder(bool)
 _ME = msgspec.json.Decoder(Me)
@@ -145,31 +139,33 @@ class Client:
 
     async def send(self, message: OutboundMessage) -> list[Taken]:
         """Carry one part of a reply; an album becomes several messages."""
-        sending = call_for(message)
+        request = call_for(message)
         try:
-            answered = await self._send(sending)
+            taken = await self._send(request)
         except Migrated as moved:
-            answered = await self._send(sending.to(moved.chat))
-        return answered if isinstance(answered, list) else [answered]
+            taken = await self._send(request.to(moved.chat))
+        return taken if isinstance(taken, list) else [taken]
 
-    async def _send(self, sending: Sending) -> Taken | list[Taken]:
-        size = sum(upload.file.size for upload in sending.uploads)
-        return await self._ask(
-            sending.method, _MESSAGE, seconds=self.timeout + size / _SLOWEST, sending=sending
-        )
+    async def _send(self, request: Request) -> Taken | list[Taken]:
+        size = sum(upload.file.size for upload in request.uploads)
+        seconds = self.timeout + size / _SLOWEST
+        return await self._ask(request, _MESSAGE, seconds=seconds, sends=True)
 
     async def answer_callback(self, query: str) -> None:
         """Stop the clock on the button that was pressed."""
-        await self._ask(AnswerCallbackQuery(callback_query_id=query), _DONE)
+        await self._ask(Request(AnswerCallbackQuery, {"callback_query_id": query}), _DONE)
 
     # --- Receiving -------------------------------------------------------------------------------
 
     async def updates(self, offset: int | None, *, limit: int, wait: int) -> list[msgspec.Raw]:
         """The updates from `offset` on, as they came; waits `wait` seconds for the first."""
-        method = GetUpdates(
-            offset=offset, limit=limit, timeout=wait, allowed_updates=ALLOWED_UPDATES
-        )
-        return await self._ask(method, _UPDATES, seconds=wait + self.timeout)
+        params = {
+            "offset": offset,
+            "limit": limit,
+            "timeout": wait,
+            "allowed_updates": ALLOWED_UPDATES,
+        }
+        return await self._ask(Request(GetUpdates, params), _UPDATES, seconds=wait + self.timeout)
 
     async def download(
         self, file_id: str, *, size: int | None, max_bytes: int
@@ -180,7 +176,7 @@ class Client:
         """
         if (size or 0) > max_bytes:
             raise _too_large(max_bytes)
-        info = await self._ask(GetFile(file_id=file_id), _FILE_INFO)
+        info = await self._ask(Request(GetFile, {"file_id": file_id}), _FILE_INFO)
         if info.file_path is None:
             raise Rejected("Telegram no longer has the file.")
         if (info.file_size or 0) > max_bytes:
@@ -214,52 +210,48 @@ class Client:
     # --- The account -----------------------------------------------------------------------------
 
     async def me(self) -> Me:
-        return await self._ask(GetMe(), _ME)
+        return await self._ask(Request(GetMe), _ME)
 
     async def webhook_info(self) -> WebhookInfo:
-        return await self._ask(GetWebhookInfo(), _WEBHOOK_INFO)
+        return await self._ask(Request(GetWebhookInfo), _WEBHOOK_INFO)
 
     async def set_webhook(self, url: str, secret: str) -> None:
-        await self._ask(
-            SetWebhook(
-                url=url,
-                secret_token=secret,
-                allowed_updates=ALLOWED_UPDATES,
-                max_connections=_MAX_CONNECTIONS,
-                drop_pending_updates=False,
-            ),
-            _DONE,
-        )
+        params = {
+            "url": url,
+            "secret_token": secret,
+            "allowed_updates": ALLOWED_UPDATES,
+            "max_connections": _MAX_CONNECTIONS,
+            "drop_pending_updates": False,
+        }
+        await self._ask(Request(SetWebhook, params), _DONE)
 
     async def delete_webhook(self) -> None:
-        await self._ask(DeleteWebhook(drop_pending_updates=False), _DONE)
+        await self._ask(Request(DeleteWebhook, {"drop_pending_updates": False}), _DONE)
 
     # --- One call --------------------------------------------------------------------------------
 
     async def _ask(
         self,
-        method: TelegramMethod[Any],
+        request: Request,
         result: msgspec.json.Decoder[T],
         *,
         seconds: float | None = None,
-        sending: Sending | None = None,
+        sends: bool = False,
     ) -> T:
-        """Call Telegram and decode its result; `sending` marks a call that must not happen twice.
+        """Call Telegram and decode its result; `sends` marks a call that must not happen twice.
 
         Failures are raised outside the handlers: an error of the HTTP client may hold the address
         of the call, and with it the token, and must not hang on ours as its context.
         """
-        sends = sending is not None
-        uploads = sending.uploads if sending is not None else ()
-        for upload in uploads:
+        for upload in request.uploads:
             upload.whole = False
         failure: SendError
         try:
             status, body = await self._session.ask(
-                self._bot, method, seconds=seconds or self.timeout, uploads=uploads
+                self._bot, request, seconds=seconds or self.timeout
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            whole = all(upload.whole for upload in uploads)
+            whole = all(upload.whole for upload in request.uploads)
             failure = unanswered(error, sends=sends, whole=whole)
         else:
             answer = _decoded(body)
@@ -271,15 +263,13 @@ class Client:
                 except (msgspec.DecodeError, UnicodeDecodeError):
                     failure = unreadable(sends=sends)
             else:
-                failure = self._refusal(method, status, body, sends=sends)
+                failure = self._refusal(status, body, sends=sends)
         raise failure
 
-    def _refusal(
-        self, method: TelegramMethod[Any], status: int, body: bytes, *, sends: bool
-    ) -> SendError:
-        """aiogram reads the refusal: its status, its words, its parameters."""
+    def _refusal(self, status: int, body: bytes, *, sends: bool) -> SendError:
+        """aiogram reads a refusal: its status, its words, its parameters; of any method alike."""
         try:
-            self._session.check_response(self._bot, method, status, body.decode())
+            self._session.check_response(self._bot, _ANY_METHOD, status, body.decode())
         except AiogramError as error:
             return refused(error, status, account=self.account, sends=sends)
         return unreadable(sends=sends)

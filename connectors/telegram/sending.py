@@ -1,10 +1,8 @@
-"""A reply's part as calls of Telegram's: nothing in it is markup, files go out as they are read."""
+"""A reply's part as a call of Telegram's: nothing in it is markup."""
 
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
-from aiogram import Bot
 from aiogram.methods import (
     SendAudio,
     SendDocument,
@@ -17,55 +15,26 @@ from aiogram.methods import (
     TelegramMethod,
 )
 from aiogram.types import (
-    InputFile,
     InputMediaAudio,
     InputMediaDocument,
     InputMediaPhoto,
     InputMediaVideo,
-    LinkPreviewOptions,
-    ReplyParameters,
 )
 
 from connectors.base import Rejected
 from connectors.telegram.limits import ALBUMS, MAX_ALBUM
+from connectors.telegram.request import Request, Upload, sendable
 from registry.types import AttachmentKind, OutboundFile, OutboundMessage
 
-_NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+_Reply: TypeAlias = dict[str, Any] | None
+_NO_PREVIEW = {"is_disabled": True}
 
 
-class Upload(InputFile):
-    """A file on its way out, never whole in memory."""
-
-    def __init__(self, file: OutboundFile) -> None:
-        super().__init__(filename=_file_name(file.name))
-        self.file = file
-        self.whole = False
-        """Every byte of it was read for the call under way."""
-
-    async def read(self, bot: Bot) -> AsyncGenerator[bytes, None]:
-        self.whole = False
-        async for chunk in self.file.stream():
-            yield chunk
-        self.whole = True
-
-
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """One call, and the files that go with it."""
-
-    method: TelegramMethod[Any]
-    uploads: tuple[Upload, ...] = ()
-
-    def to(self, chat: int) -> Self:
-        """The same to another chat."""
-        return replace(self, method=self.method.model_copy(update={"chat_id": chat}))
-
-
-def call_for(message: OutboundMessage) -> Sending:
+def call_for(message: OutboundMessage) -> Request:
     """The call that carries one part. Raises: Rejected when Telegram has none for it."""
     chat = _chat(message.conversation)
     reply = _reply(message)
-    text = _sendable(message.text)
+    text = sendable(message.text)
     files = message.attachments
     if not files:
         if not text:
@@ -78,61 +47,58 @@ def call_for(message: OutboundMessage) -> Sending:
         if text:
             raise Rejected("A place on Telegram carries no text: send the text by itself.")
         return _location(chat, file, reply)
-    return _file(chat, file, text or None, reply)
+    return _file(chat, file, text, reply)
 
 
-def _text(chat: int, text: str, reply: ReplyParameters | None) -> Sending:
-    return Sending(
-        SendMessage(
-            chat_id=chat,
-            text=text,
-            parse_mode=None,
-            entities=None,
-            link_preview_options=_NO_PREVIEW,
-            reply_parameters=reply,
-        )
+def _text(chat: int, text: str, reply: _Reply) -> Request:
+    return Request(
+        SendMessage,
+        {
+            "chat_id": chat,
+            "text": text,
+            "link_preview_options": _NO_PREVIEW,
+            "reply_parameters": reply,
+        },
     )
 
 
-def _location(chat: int, file: OutboundFile, reply: ReplyParameters | None) -> Sending:
+def _location(chat: int, file: OutboundFile, reply: _Reply) -> Request:
     if file.latitude is None or file.longitude is None:
         raise Rejected("The place has no coordinates.")
-    return Sending(
-        SendLocation(
-            chat_id=chat,
-            latitude=file.latitude,
-            longitude=file.longitude,
-            reply_parameters=reply,
-        )
+    return Request(
+        SendLocation,
+        {
+            "chat_id": chat,
+            "latitude": file.latitude,
+            "longitude": file.longitude,
+            "reply_parameters": reply,
+        },
     )
 
 
-def _file(
-    chat: int, file: OutboundFile, caption: str | None, reply: ReplyParameters | None
-) -> Sending:
+_FILES: dict[AttachmentKind, tuple[type[TelegramMethod[Any]], dict[str, Any]]] = {
+    AttachmentKind.PHOTO: (SendPhoto, {}),
+    AttachmentKind.VIDEO: (SendVideo, {"supports_streaming": True}),
+    AttachmentKind.AUDIO: (SendAudio, {}),
+    AttachmentKind.VOICE: (SendVoice, {}),
+    AttachmentKind.DOCUMENT: (SendDocument, {"disable_content_type_detection": True}),
+}
+"""The method of each kind, whose parameter bears the kind's name, and what it is told besides."""
+
+
+def _file(chat: int, file: OutboundFile, caption: str, reply: _Reply) -> Request:
+    if file.kind not in _FILES:
+        raise Rejected(f"Telegram carries no {file.kind} of ours.")
+    method, besides = _FILES[file.kind]
     upload = Upload(file)
-    common: dict[str, Any] = {
+    params = {
         "chat_id": chat,
-        "caption": caption,
-        "parse_mode": None,
-        "caption_entities": None,
+        str(file.kind): upload,
+        "caption": caption or None,
         "reply_parameters": reply,
+        **besides,
     }
-    method: TelegramMethod[Any]
-    match file.kind:
-        case AttachmentKind.PHOTO:
-            method = SendPhoto(photo=upload, **common)
-        case AttachmentKind.VIDEO:
-            method = SendVideo(video=upload, supports_streaming=True, **common)
-        case AttachmentKind.AUDIO:
-            method = SendAudio(audio=upload, **common)
-        case AttachmentKind.VOICE:
-            method = SendVoice(voice=upload, **common)
-        case AttachmentKind.DOCUMENT:
-            method = SendDocument(document=upload, disable_content_type_detection=True, **common)
-        case _:
-            raise Rejected(f"Telegram carries no {file.kind} of ours.")
-    return Sending(method, (upload,))
+    return Request(method, params, (upload,))
 
 
 _ALBUM_MEDIA = {
@@ -143,24 +109,20 @@ _ALBUM_MEDIA = {
 }
 
 
-def _album(
-    chat: int, files: Sequence[OutboundFile], caption: str, reply: ReplyParameters | None
-) -> Sending:
+def _album(chat: int, files: Sequence[OutboundFile], caption: str, reply: _Reply) -> Request:
     """The caption of an album is that of its first item: Telegram shows it under the whole."""
     kinds = {file.kind for file in files}
     if len(files) > MAX_ALBUM or not any(kinds <= together for together in ALBUMS):
         raise Rejected("These attachments cannot go together in one Telegram message.")
     uploads = tuple(Upload(file) for file in files)
-    media: list[Any] = [
-        _ALBUM_MEDIA[file.kind](
-            media=upload,
-            caption=caption or None if upload is uploads[0] else None,
-            parse_mode=None,
-            caption_entities=None,
+    media = [
+        _ALBUM_MEDIA[upload.file.kind](
+            media=upload, caption=caption or None if upload is uploads[0] else None
         )
-        for file, upload in zip(files, uploads, strict=True)
+        for upload in uploads
     ]
-    return Sending(SendMediaGroup(chat_id=chat, media=media, reply_parameters=reply), uploads)
+    params = {"chat_id": chat, "media": media, "reply_parameters": reply}
+    return Request(SendMediaGroup, params, uploads)
 
 
 def _chat(conversation: str) -> int:
@@ -170,22 +132,11 @@ def _chat(conversation: str) -> int:
         raise Rejected(f"Telegram has no conversation {conversation!r}.") from None
 
 
-def _reply(message: OutboundMessage) -> ReplyParameters | None:
+def _reply(message: OutboundMessage) -> _Reply:
     """A pressed button and a message of another chat cannot be pointed at."""
-    chat, _, answered = (message.reply_to or "").rpartition(":")
+    if message.reply_to is None:
+        return None
+    chat, _, answered = message.reply_to.rpartition(":")
     if chat != message.conversation or not answered.isdecimal():
         return None
-    return ReplyParameters(message_id=int(answered), allow_sending_without_reply=True)
-
-
-def _sendable(text: str) -> str:
-    """The text as UTF-8 can carry it: halves of surrogate pairs become the replacement mark."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def _file_name(name: str) -> str:
-    """A name that stands in a form's header: no control characters, no quotes."""
-    kept = "".join(c for c in _sendable(name) if c.isprintable() and c not in '"\\')
-    return kept.strip() or "file"
+    return {"message_id": int(answered), "allow_sending_without_reply": True}
