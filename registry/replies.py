@@ -59,6 +59,10 @@ async def queue_reply(
     files = await _uploads(session, attachment_ids)
     _check_files(files, carried)
     parts = plan_parts(text, files, carried)
+    if not parts:
+        raise CannotCarry(
+            "The reply is blank.", code="blank", instead="Write something, or attach a file."
+        )
     message = Message(
         appeal_id=appeal.id,
         conversation_id=conversation.id,
@@ -75,6 +79,7 @@ async def queue_reply(
         request_digest=digest,
     )
     session.add(message)
+    await session.flush()
     for position, file in enumerate(files):
         file.message_id, file.position = message.id, position
     session.add(

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from blockbuster import BlockBuster
 
+from hub import logs
 from registry.db import Database
 from registry.migrate import migrate
 from tests.postgres import PostgresServer
@@ -162,8 +163,15 @@ _MAY_BLOCK = [
     ("registry/db.py", {"open"}),
     ("registry/migrate.py", {"_alone", "run_alembic"}),
     ("asyncpg/connect_utils.py", {"_parse_connect_dsn_and_args"}),
+    ("linecache.py", {"checkcache", "updatecache"}),
 ]
-"""Functions that may block the loop: only what happens once, before anything is served."""
+"""Functions that may block the loop: what happens once, before anything is served, and tracebacks."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _logs() -> None:
+    """Logs as a running hub writes them, not as structlog does when nobody set it up."""
+    logs.set_up(form="json")
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,11 @@ batch is halved until the poisoned item stands alone.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
 import structlog
+from msgspec import Struct, structs
 from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.base import Connector, Malformed
@@ -42,6 +45,10 @@ log = structlog.get_logger(__name__)
 
 UNSHOWABLE = "⚠ Сообщение не удалось показать · Хабарды көрсету мүмкін болмады"
 """Stands for a message that the registry refused; its raw delivery is among the buried."""
+
+
+_NUL_MARKS = (b"\\u0000", b"\x00", b"%00")
+"""How a body can carry the one character that PostgreSQL cannot store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +139,15 @@ class Intake:
         if connector is None:
             return [Unreadable(reason="The account is no longer in the settings.")]
         try:
-            return connector.normalize(envelope)
+            read = connector.normalize(envelope)
         except Malformed as error:
             return [Unreadable(reason=str(error))]
         except Exception as error:
             log.exception("a connector failed to read a delivery", envelope=envelope.id)
             return [Unreadable(reason=f"The connector failed to read it: {type(error).__name__}.")]
+        if any(mark in envelope.body for mark in _NUL_MARKS):
+            return [_without_nul(inbound) for inbound in read]
+        return read
 
     async def _accept(self, items: Sequence[_Item]) -> None:
         if not items:
@@ -235,6 +245,22 @@ class Intake:
                 self.bus.wake(Topic.OUTBOX)
             if accepted.files:
                 self.bus.wake(Topic.MEDIA)
+
+
+def _without_nul(value: Any) -> Any:
+    """The same value with every NUL in its texts made visible."""
+    match value:
+        case StrEnum():
+            return value
+        case str():
+            return value.replace("\x00", "\ufffd")
+        case tuple():
+            return tuple(_without_nul(inner) for inner in value)
+        case Struct():
+            changed = {name: _without_nul(inner) for name, inner in structs.asdict(value).items()}
+            return structs.replace(value, **changed)
+        case _:
+            return value
 
 
 def _replace(placeholder: int | None, registered: Script[Accepted]) -> Script[Accepted]:

@@ -126,6 +126,15 @@ class Sender:
                 await asyncio.wait(self._sending)
             await self._settled.close()
 
+    async def send_all_due(self) -> None:
+        """Send what is due at this moment, and return once all of it has settled."""
+        self._settled = Gatherer(self._settle, batch=256, name=f"settle {self._account}")
+        try:
+            while await self._send_due():
+                await asyncio.wait(self._sending)
+        finally:
+            await self._settled.close()
+
     def stop(self) -> None:
         """Begin no further send."""
         self._stopping.set()

@@ -1,0 +1,166 @@
+"""A connector whose sends do what the test says, and the parts of a hub around it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from connectors.base import AccountSettings, Diagnosis, Health, Malformed
+from registry.db import Database
+from registry.intake import accept
+from registry.media import MediaStore
+from registry.models import Message
+from registry.replies import queue_reply
+from registry.types import (
+    AccountKey,
+    AttachmentKind,
+    Capabilities,
+    Clock,
+    Envelope,
+    Inbound,
+    MediaLimit,
+    OutboundMessage,
+    RateLimit,
+    Sent,
+)
+from tests.registry.samples import RULES, message
+from workers.bus import Topic
+from workers.bus_local import LocalBus
+from workers.meters import NoMeters
+from workers.outbox import Pace, Sender
+
+MAIN = AccountKey("telegram", "main")
+
+
+class Scripted:
+    """A channel that sends as told: an error of the script is raised, anything else goes out."""
+
+    name: ClassVar[str] = "telegram"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        max_text=40,
+        max_caption=20,
+        media={AttachmentKind.PHOTO: MediaLimit(max_bytes=1000, mimes=("image/*",))},
+        can_initiate=True,
+        rate=RateLimit(per_second=10_000.0),
+    )
+    Settings: ClassVar[type[AccountSettings]] = AccountSettings
+    kept_headers: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, clock: Clock, *, capabilities: Capabilities | None = None) -> None:
+        self.account = "main"
+        self.clock = clock
+        self.script: deque[BaseException | Callable[[], Awaitable[None]]] = deque()
+        self.sent: list[OutboundMessage] = []
+        self.health = Diagnosis(health=Health.OK, summary="Works.")
+        if capabilities is not None:
+            self.capabilities = capabilities  # type: ignore[misc]
+
+    def verify(self, envelope: Envelope) -> None:
+        """Everybody is believed."""
+
+    def normalize(self, envelope: Envelope) -> Sequence[Inbound]:
+        raise Malformed("nothing is read here")
+
+    async def send(self, message: OutboundMessage) -> Sent:
+        if self.script:
+            step = self.script.popleft()
+            if isinstance(step, BaseException):
+                raise step
+            await step()
+        self.sent.append(message)
+        return Sent(external_ids=(f"out-{len(self.sent)}",), at=self.clock())
+
+    async def check(self) -> Diagnosis:
+        return self.health
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
+    @property
+    def texts(self) -> list[str]:
+        """What went out, in order."""
+        return [message.text for message in self.sent]
+
+
+class Outbox:
+    """A sender with its connector, driven step by step rather than by the clock."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        folder: Path,
+        *,
+        connector: Scripted | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self.database = database
+        self.clock = clock
+        self.connector = connector or Scripted(clock)
+        self.media = MediaStore(None, folder=folder)
+        self.bus = LocalBus(_nothing, capacity=10)
+        self.pace = pace or Pace(lease=90.0)
+
+    async def __aenter__(self) -> "Outbox":
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.bus.close()
+
+    async def receive(self, external_id: str = "1", **changes: Any) -> str:
+        """A citizen writes; returns the appeal's number."""
+        script = accept([message(external_id, **changes)], rules=RULES, now=self.clock())
+        number = (await self.database.run(script)).numbers[0]
+        assert number is not None
+        return number
+
+    async def reply(self, number: str, text: str, *, key: str | None = None) -> Message:
+        """An operator answers."""
+        async with self.database.write() as session:
+            return await queue_reply(
+                session,
+                appeal_number=number,
+                text=text,
+                attachment_ids=[],
+                author="Дана",
+                operator_id=None,
+                actor="token:test",
+                idempotency_key=key or text,
+                capabilities=self.connector.capabilities,
+                now=self.clock(),
+            )
+
+    async def send_due(self) -> None:
+        """Send all that is due now, and settle it."""
+        sender = self.sender()
+        await sender.send_all_due()
+
+    def sender(self) -> Sender:
+        """A sender of another process."""
+        return Sender(
+            MAIN,
+            self.connector,
+            database=self.database,
+            media=self.media,
+            owner="test",
+            pace=self.pace,
+            clock=self.clock,
+            meters=NoMeters(),
+            alarm=self.bus.listen(Topic.OUTBOX),
+        )
+
+
+async def _nothing(_batch: Sequence[Envelope]) -> None:
+    return None
+
+
+def released() -> tuple[asyncio.Event, asyncio.Event, Callable[[], Awaitable[None]]]:
+    """A send that says that it began, and waits until it may go on."""
+    began, go = asyncio.Event(), asyncio.Event()
+
+    async def step() -> None:
+        began.set()
+        await go.wait()
+
+    return began, go, step
