@@ -1,0 +1,1 @@
+"""Tests of the hub: what is served over HTTP."""
