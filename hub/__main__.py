@@ -197,9 +197,9 @@ def _run(asked: argparse.Namespace) -> int:
 
 
 def _demo(asked: argparse.Namespace) -> int:
-    from hub import demo
+    from hub import app, demo
 
-    with _in_words():
+    with _in_words(app.CannotStart):
         demo.run(port=asked.port, folder=asked.data, speed=asked.speed)
     return 0
 

@@ -211,7 +211,7 @@ async def _accounts(settings: Settings) -> Sequence[Finding]:
                 level=Level.YELLOW,
                 what="accounts",
                 said="There are none.",
-                cure="Add a [channels] table to the settings; `hub connectors` lists what there is.",
+                cure="Add one to the settings; `hub connectors` lists the channels there are.",
             )
         ]
     return await asyncio.gather(*(_account(key, found) for key, found in connectors.items()))
