@@ -67,12 +67,15 @@ class Problem(Exception):
             **self.members,
         }
         headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-        return web.Response(
+        response = web.Response(
             status=self.status,
             body=msgspec.json.encode(document),
             content_type=CONTENT_TYPE,
             headers={**headers, **self.headers},
         )
+        if self.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            response.force_close()  # the rest of the body would stand before the next request
+        return response
 
 
 @web.middleware

@@ -7,7 +7,6 @@ Search is plain substring matching, which reads every row it looks at.
 """
 
 import base64
-import binascii
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -559,11 +558,12 @@ def read_cursor(cursor: str, sort: Sort) -> tuple[Any, int]:
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         place = msgspec.json.decode(raw, type=_Cursor)
-    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+        key = place.key.astimezone(UTC) if isinstance(place.key, datetime) else place.key
+    except (ValueError, RecursionError, OverflowError) as error:
         raise BadCursor from error
-    if place.sort is not sort or not isinstance(place.key, _KEYS.get(sort, int)):
+    if place.sort is not sort or not isinstance(key, _KEYS.get(sort, int)):
         raise BadCursor
-    return place.key, place.id
+    return key, place.id
 
 
 def _write_cursor(sort: Sort, row: Row[Any]) -> str:

@@ -1,9 +1,10 @@
 """Appeals: the list, one of them, a change to it, and one opened at the front office."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
+import structlog
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -42,6 +43,8 @@ from registry.inbox import (
 from registry.operators import Principal, find_operator
 from registry.states import Status
 from registry.types import ContactPoint
+
+log = structlog.get_logger(__name__)
 
 ME = "me"
 
@@ -136,7 +139,7 @@ async def list_(request: web.Request) -> web.Response:
         assignee=_assignee_filter(asked.assignee, request[PRINCIPAL]),
         category=asked.category or None,
         q=asked.q or None,
-        due_before=None if isinstance(asked.due_before, UnsetType) else asked.due_before,
+        due_before=_moment(asked.due_before),
         sort=asked.sort,
         limit=asked.limit,
         cursor=asked.cursor or None,
@@ -187,6 +190,7 @@ async def change(request: web.Request) -> web.Response:
             now=request.config_dict[CLOCK](),
         )
         changed = await get_summary(session, number)
+    log.info("appeal changed", appeal=number, actor=principal.actor)
     return json_response(changed)
 
 
@@ -226,6 +230,7 @@ async def open_(request: web.Request) -> web.Response:
             raise invalid("attachments", str(error)) from error
         number = opened.number
         shown = await get_appeal(session, number, attachment_url=attachment_url)
+    log.info("appeal opened", appeal=number, actor=request[PRINCIPAL].actor)
     location = {"Location": f"{PREFIX}/appeals/{number}"}
     return json_response(shown, status=201, headers=location)
 
@@ -240,6 +245,15 @@ def _status(name: str) -> Status:
     except ValueError:
         known = ", ".join(Status)
         raise invalid("status", f"there is no {name!r}; there are {known}.") from None
+
+
+def _moment(asked: datetime | UnsetType) -> datetime | None:
+    if isinstance(asked, UnsetType):
+        return None
+    try:
+        return asked.astimezone(UTC)
+    except OverflowError:
+        raise invalid("due_before", "there is no such time in UTC.") from None
 
 
 def _assignee_filter(named: str, principal: Principal) -> str | None:

@@ -51,7 +51,10 @@ async def download(request: web.Request) -> web.StreamResponse:
         raise NotFound("attachment", id_)
     path = _path(file)
     media = request.config_dict[MEDIA]
-    about = await media.glance(path)
+    try:
+        about = await media.glance(path)
+    except NotFound as error:
+        raise Problem(404, "attachment_lost", "The file is gone from the media store.") from error
     etag = f'"{file.sha256 or id_}"'
     headers = {
         **_SAFE,
@@ -86,9 +89,10 @@ async def download(request: web.Request) -> web.StreamResponse:
 def _path(file: Attachment) -> str:
     if file.state == "ready" and file.path is not None:
         return file.path
+    reason = (file.error or "the provider did not give it").rstrip(".")
     detail = {
         "pending": "The file has not been fetched from the provider yet; try again soon.",
-        "failed": f"The file could not be fetched: {file.error or 'the provider did not give it'}",
+        "failed": f"The file could not be fetched: {reason}.",
     }.get(file.state, f"A {file.kind} is no file.")
     raise Problem(404, f"attachment_{file.state}", detail)
 

@@ -3,8 +3,11 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import unquote
 
 from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 from msgspec import Struct
 
 from hub.api.exchange import attachment_url, invalid, json_response
@@ -49,14 +52,11 @@ async def upload(request: web.Request) -> web.Response:
     if request.content_length is not None and request.content_length > limit + _SLACK_BYTES:
         raise TooLarge(limit)
     media, database = request.config_dict[MEDIA], request.config_dict[DATABASE]
-    try:
-        part = await _file(await request.multipart())
-        name = _clean_name(part.filename)
-        stored = await media.put(_chunks(part), max_bytes=limit)
-    except (ValueError, AssertionError) as error:
-        raise Problem(400, "malformed", "The body is no multipart that can be read.") from error
-    except TimeoutError as error:
-        raise Problem(408, "too_slow", "The upload stood still; send it again.") from error
+    async with _reading():
+        reader = await request.multipart()
+    part = await _file(reader)
+    name = _clean_name(part.filename)
+    stored = await media.put(_chunks(part, reader), max_bytes=limit)
     row = _row(name, stored, request)
     try:
         async with database.write() as session:
@@ -70,7 +70,7 @@ async def upload(request: web.Request) -> web.Response:
 
 async def _file(reader: MultipartReader) -> BodyPartReader:
     for _ in range(_MAX_FIELDS):
-        async with asyncio.timeout(IDLE_SECONDS):
+        async with _reading():
             part = await reader.next()
         if part is None:
             break
@@ -79,13 +79,29 @@ async def _file(reader: MultipartReader) -> BodyPartReader:
     raise invalid(FIELD, "the form has no such field; send the file in it.")
 
 
-async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
+async def _chunks(part: BodyPartReader, reader: MultipartReader) -> AsyncIterator[bytes]:
+    """The file; it is whole only if the form goes on, or ends, as a form does after it."""
     while True:
-        async with asyncio.timeout(IDLE_SECONDS):
+        async with _reading():
             chunk = await part.read_chunk(CHUNK_BYTES)
         if not chunk:
-            return
+            break
         yield chunk
+    async with _reading():
+        await reader.next()
+
+
+@asynccontextmanager
+async def _reading() -> AsyncIterator[None]:
+    """One step of reading the form. Raises: Problem (400, 408)."""
+    try:
+        async with asyncio.timeout(IDLE_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise Problem(408, "too_slow", "The upload stood still; send it again.") from error
+    except (ValueError, AssertionError, RuntimeError, HttpProcessingError) as error:
+        # All of them are how aiohttp says that a form is broken.
+        raise Problem(400, "malformed", "The body is no form that can be read.") from error
 
 
 def _row(name: str, stored: Stored, request: web.Request) -> Attachment:
@@ -121,8 +137,12 @@ _MAX_NAME = 200
 
 
 def _clean_name(name: str | None) -> str:
-    """The last part of the name, without what a file system or a header could stumble over."""
-    last = (name or "").replace("\\", "/").rpartition("/")[2]
+    """The last part of the name, without what a file system or a header could stumble over.
+
+    Browsers percent-encode a few characters of a name in a form, and some libraries most of them.
+    Source: https://html.spec.whatwg.org/#multipart-form-data
+    """
+    last = unquote(name or "").replace("\\", "/").rpartition("/")[2]
     cleaned = _FORBIDDEN.sub("", last.encode("utf-8", "ignore").decode()).strip(" .")
     if len(cleaned) > _MAX_NAME:
         stem, dot, ending = cleaned.rpartition(".")

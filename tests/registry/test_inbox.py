@@ -175,7 +175,8 @@ def test_no_text_of_a_stranger_is_a_cursor(text: str) -> None:
 
 @pytest.mark.parametrize(
     "place", [["due", 5, 1], ["newest", -1, 1], ["newest", 2**63, 1], ["newest", 1, 2**70],
-              ["last_message", "2026-03-02T04:00:00", 1], ["newest"], {}]
+              ["last_message", "2026-03-02T04:00:00", 1], ["newest"], {},
+              ["due", "0001-01-01T00:00:00+14:00", 1], ["due", "9999-12-31T23:59:59-14:00", 1]]
 )  # fmt: skip
 def test_a_forged_place_is_no_cursor(place: Any) -> None:
     forged = base64.urlsafe_b64encode(msgspec.json.encode(place)).decode()

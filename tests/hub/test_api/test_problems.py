@@ -147,11 +147,19 @@ async def test_a_fault_deep_in_a_body_is_pointed_at(desk: Desk) -> None:
     [
         "status=done", "status=new,done", "sort=best", "limit=0", "limit=101", "limit=ten",
         "due_before=tomorrow", "due_before=2026-03-02T04:00:00", "page=2", "q=%00",
+        "due_before=0001-01-01T00:00:00%2B14:00",
         "q=" + "a" * 201,
     ],
 )  # fmt: skip
 async def test_a_query_that_cannot_be_meant_is_400(desk: Desk, query: str) -> None:
     (await desk.call("GET", f"/appeals?{query}")).problem(400, "invalid")
+
+
+@pytest.mark.parametrize("query", ["q=%ff", "q=%ED%A0%80", "category=%ff", "channel=%F0%9F"])
+async def test_bytes_that_are_no_text_find_nothing(desk: Desk, query: str) -> None:
+    await desk.write_in()
+    answer = await desk.call("GET", f"/appeals?{query}")
+    assert (answer.status, answer.json["items"]) == (200, [])
 
 
 @pytest.mark.parametrize("cursor", ["x", "bnVsbA", "WyJuZXdlc3QiLDEsMV0", "🙂", "%ff"])
