@@ -30,7 +30,7 @@ from hub.health import healthz, readyz
 from hub.keys import BUS, CLOCK, CONNECTORS, DATABASE, MEDIA, METERS, SETTINGS
 from hub.metrics import Metrics
 from registry.db import Database
-from registry.errors import RegistryError
+from registry.errors import RegistryError, Unavailable
 from registry.intake import Rules
 from registry.media import MediaStore
 from registry.migrate import is_current, migrate
@@ -41,7 +41,7 @@ from workers.intake import Intake
 from workers.media import run_media
 from workers.outbox import Pace, run_outbox
 from workers.polling import run_polling
-from workers.schedule import run_schedule
+from workers.schedule import check_accounts, run_schedule
 from workers.supervisor import keep_running
 
 log = structlog.get_logger(__name__)
@@ -94,13 +94,14 @@ async def serve(
                 for name, loop in _loops(hub, only=only, stopping=quiet)
             ]
             async with _listening(hub, only=only) as address:
-                group.create_task(_register(hub), name="register")
-                _settle_memory()
+                registering = group.create_task(_register(hub), name="register")
+                settle_memory()
                 log.info("ready", address=address, accounts=[str(key) for key in hub.connectors])
                 if ready is not None:
                     ready(address)
                 await stopping.wait()
                 log.info("stopping")
+                registering.cancel()
             quiet.set()
             await asyncio.gather(*loops)
     log.info("stopped")
@@ -257,7 +258,7 @@ async def _listening(hub: Hub, *, only: frozenset[str]) -> AsyncIterator[str]:
 
 
 async def _register(hub: Hub) -> None:
-    """Tell the providers where deliveries go, now that somebody listens there."""
+    """Tell the providers where deliveries go, now that somebody listens there, and look."""
 
     async def register(key: AccountKey, connector: Registers) -> None:
         try:
@@ -270,6 +271,11 @@ async def _register(hub: Hub) -> None:
         for key, connector in hub.connectors.items():
             if isinstance(connector, Registers):
                 group.create_task(register(key, connector))
+    # Not sooner: asked about a webhook that is still being set, a provider says there is none.
+    try:
+        await check_accounts(hub.connectors, database=hub.database, bus=hub.bus, clock=hub.clock)
+    except Unavailable as error:
+        log.warning("the accounts could not be checked", reason=str(error))
 
 
 def _stop_on_signals(stopping: asyncio.Event) -> None:
@@ -279,7 +285,7 @@ def _stop_on_signals(stopping: asyncio.Event) -> None:
             loop.add_signal_handler(name, stopping.set)
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """What start-up made stays for good: the collector need not look at it again and again."""
     gc.collect()
     gc.freeze()

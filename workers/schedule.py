@@ -30,6 +30,8 @@ class Tick:
     name: str
     seconds: float
     do: Callable[[], Awaitable[None]]
+    at_once: bool = True
+    """Whether the first is due at the start, or after so many seconds."""
 
 
 async def run_schedule(
@@ -50,12 +52,14 @@ async def run_schedule(
         await tidy_outbox(connectors, database=database, clock=clock)
 
     scheduler = AsyncIOScheduler(timezone="UTC")
-    for tick in (Tick("accounts", 60, check), Tick("outbox", 5, tidy)):
+    # Who starts the hub checks the accounts first, once they are registered.
+    for tick in (Tick("accounts", 60, check, at_once=False), Tick("outbox", 5, tidy)):
+        first = clock() + timedelta(seconds=0 if tick.at_once else tick.seconds)
         scheduler.add_job(
             _alone(tick, database=database, owner=owner, clock=clock),
             "interval",
             seconds=tick.seconds,
-            next_run_time=clock(),
+            next_run_time=first,
             coalesce=True,
             max_instances=1,
             misfire_grace_time=None,
@@ -86,6 +90,9 @@ def _alone(
                 await tick.do()
         except Unavailable as error:
             log.warning("a tick waits for the database", tick=tick.name, reason=str(error))
+        except asyncio.CancelledError:
+            # The scheduler stops; it would log its own cancelling as a fault.
+            return
 
     return run
 
