@@ -246,17 +246,17 @@ def _connectors(asked: argparse.Namespace) -> int:
 def _replay(asked: argparse.Namespace) -> int:
     settings = _settings(asked)
 
-    async def replay() -> tuple[int, int]:
-        from hub.app import open_hub
+    from hub import app
 
+    async def replay() -> tuple[int, int]:
         registered = 0
-        async with open_hub(settings) as hub:
+        async with app.open_hub(settings) as hub:
             waiting = await _buried(hub.database)
             for buried_id in waiting:
                 registered += await hub.intake.replay(buried_id)
         return registered, len(waiting)
 
-    with _in_words():
+    with _in_words(app.CannotStart):
         registered, found = asyncio.run(replay())
     _say(f"Registered {registered} of {found} buried deliveries.")
     if registered < found:

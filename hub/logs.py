@@ -5,6 +5,7 @@ and cleansed alike. No secret passes: not under a key that sounds like one, and 
 the settings hold, wherever in a line it stands.
 """
 
+import asyncio
 import logging
 import re
 import sys
@@ -61,6 +62,7 @@ def set_up(
     )
 
     handler = logging.StreamHandler(stream)
+    handler.addFilter(_is_news)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *common],
@@ -117,6 +119,12 @@ def _hide_in_line(
     for secret in secrets:
         line = line.replace(secret, MASK)
     return line
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Work that was cancelled by a stop is no fault, though a library may report it as one."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or not issubclass(kind, asyncio.CancelledError)
 
 
 def _masked(key: object, value: Any) -> Any:

@@ -91,6 +91,19 @@ def database_url(
         server.drop(name)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(
+    request: pytest.FixtureRequest, databases: Databases, tmp_path: Path
+) -> Iterator[str]:
+    """The address of a database in which there is nothing, not even a table."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'var' / 'empty.db'}"
+    else:
+        server, name = databases.server, databases.postgresql_name()
+        yield server.create(name)
+        server.drop(name)
+
+
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """A migrated, empty database, opened; the one that `database_url` names."""
@@ -129,7 +142,7 @@ def clock() -> FakeClock:
 # --- Guards ---------------------------------------------------------------------------------------
 
 
-class LeftTheMachine(AssertionError):  # noqa: N818  (it tells what happened)
+class LeftTheMachine(AssertionError):
     """A test tried to reach something beyond loopback."""
 
 
@@ -165,7 +178,7 @@ _MAY_BLOCK = [
     ("asyncpg/connect_utils.py", {"_parse_connect_dsn_and_args"}),
     ("linecache.py", {"checkcache", "updatecache"}),
 ]
-"""Functions that may block the loop: what happens once, before anything is served, and tracebacks."""
+"""Functions that may block the loop: what happens before anything is served, and tracebacks."""
 
 
 @pytest.fixture(autouse=True, scope="session")

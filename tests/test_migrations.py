@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -47,22 +47,8 @@ from registry.migrate import (
     migrate,
 )
 from registry.models import metadata
-from tests.conftest import Databases
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(
-    request: pytest.FixtureRequest, databases: Databases, tmp_path: Path
-) -> Iterator[str]:
-    """The address of a database in which there is nothing."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'var' / 'empty.db'}"
-    else:
-        server, name = databases.server, databases.postgresql_name()
-        yield server.create(name)
-        server.drop(name)
 
 
 @pytest.fixture
