@@ -149,7 +149,7 @@ def parser() -> argparse.ArgumentParser:
         "Register an operator. On a terminal the password is asked for; without one they can act "
         "only by a token in their name.",
     )
-    add.add_argument("email", metavar="EMAIL")
+    add.add_argument("email", metavar="EMAIL", help="what they sign in with")
     add.add_argument("--name", required=True, help="as citizens and colleagues read it")
     add.add_argument("--role", required=True, choices=OPERATOR_ROLES)
     add.add_argument(
