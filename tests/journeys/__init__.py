@@ -1,0 +1,1 @@
+"""Journeys: the real process, real HTTP, real databases, and at the other end a sandbox."""
