@@ -9,6 +9,7 @@ import asyncio
 import getpass
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 ROLES = ("web", "intake", "outbox", "polling", "schedule")
 """What `hub run --only` can choose from."""
+LET_GO_SECONDS = 0.1
 OPERATOR_ROLES = ("operator", "supervisor", "admin")
 
 
@@ -46,6 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read us has seen enough, as `head` does.
         sys.stderr.close()
         return 1
+    finally:
+        if "obstore" in sys.modules:
+            # Its threads let go of Python a moment after their last work, and an interpreter that
+            # ends before they have aborts the process.
+            time.sleep(LET_GO_SECONDS)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,0 +1,231 @@
+"""The house stands as it was drawn: who imports whom, what is named how, what a start costs."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+from connectors.discovery import channel_names
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("config", "registry", "connectors", "workers", "hub")
+
+SOURCES = sorted(
+    path.relative_to(ROOT)
+    for room in ROOMS
+    for path in (ROOT / room).rglob("*.py")
+    if "new_channel" not in path.parts  # a draft to be filled in
+)
+CODE = [path for path in SOURCES if not path.name.startswith("test_")]
+
+_RUN_BY_OTHERS = {"registry.migrations.env", "hub.__main__", "registry.migrations.__main__"}
+"""Modules that mean something only when they are run."""
+
+_FOUNDATIONS = ["config.settings", "registry.types", "registry.models"]
+"""Modules that take long and import next to nothing of ours: tried first, and then kept."""
+
+
+def _module(path: Path) -> str:
+    parts = path.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _tree(path: Path) -> ast.Module:
+    return ast.parse((ROOT / path).read_text("utf-8"))
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, wherever in it the import stands."""
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are written out"
+            assert node.module is not None
+            yield node.module
+
+
+# --- Who imports whom -----------------------------------------------------------------------------
+
+
+def test_each_room_imports_only_what_stands_to_its_right(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+
+    ended = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
+
+    assert ended == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("channel", channel_names())
+def test_a_channel_knows_the_contract_and_no_other_channel(channel: str) -> None:
+    own = f"connectors.{channel}"
+    allowed = (own, "connectors.base", "connectors.kit", "connectors.testing")
+    for path in CODE:
+        if _module(path).split(".")[:2] == own.split("."):
+            ours = [name for name in _imports(path) if name.split(".")[0] in ROOMS]
+            wrong = [
+                name
+                for name in ours
+                if not f"{name}.".startswith(tuple(f"{one}." for one in allowed))
+                and name != "registry.types"
+            ]
+            assert not wrong, f"{path} imports {wrong}"
+
+
+@pytest.mark.parametrize("channel", channel_names())
+def test_nothing_outside_a_channels_folder_names_it_in_an_import(channel: str) -> None:
+    own = f"connectors.{channel}"
+    for path in CODE:
+        if not _module(path).startswith(own):
+            wrong = [name for name in _imports(path) if f"{name}.".startswith(f"{own}.")]
+            assert not wrong, f"{path} imports {wrong}"
+
+
+def test_every_module_imports_alone() -> None:
+    """Whoever comes first finds no half of a circle. Libraries cannot be to blame, and are kept."""
+    libraries = {
+        name.split(".")[0]
+        for path in CODE
+        for name in _imports(path)
+        if name.split(".")[0] not in {*ROOMS, "uvloop"}
+    }
+    others = [_module(path) for path in CODE if _module(path) not in _RUN_BY_OTHERS]
+    modules = [*_FOUNDATIONS, *(module for module in others if module not in _FOUNDATIONS)]
+    program = (
+        "import gc, importlib, os, sys, traceback\n"
+        "libraries, foundations, modules = map(str.split, sys.stdin.read().splitlines())\n"
+        "for library in libraries:\n"
+        "    importlib.import_module(library)\n"
+        "gc.freeze()\n"
+        "wrong = []\n"
+        "for module in modules:\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        try:\n"
+        "            importlib.import_module(module)\n"
+        "        except BaseException:\n"
+        "            traceback.print_exc()\n"
+        "            os._exit(1)\n"
+        "        os._exit(0)\n"
+        "    if os.waitpid(child, 0)[1]:\n"
+        "        wrong.append(module)\n"
+        "    elif module in foundations:\n"
+        "        importlib.import_module(module)\n"
+        "sys.exit(' '.join(wrong) or 0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input="\n".join(map(" ".join, (sorted(libraries), _FOUNDATIONS, modules))),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert len(modules) > 50
+
+
+# --- What a start costs ---------------------------------------------------------------------------
+
+_HEAVY = {"aiogram", "instagrapi", "tweepy", "twilio"}
+_WANTED_BY_FEW = {"aiohttp", "alembic", "apscheduler", "obstore", "sqlalchemy", "sqlmodel"}
+
+
+@pytest.mark.parametrize(
+    ("words", "unwanted"),
+    [
+        (["--help"], _HEAVY | _WANTED_BY_FEW),
+        (["run", "--help"], _HEAVY | _WANTED_BY_FEW),
+        (["connectors"], _HEAVY | _WANTED_BY_FEW),
+        (["migrate"], _HEAVY | {"aiohttp", "apscheduler", "obstore"}),
+        (["token", "add", "crm"], _HEAVY | {"aiohttp", "alembic", "apscheduler", "obstore"}),
+        (["doctor"], _HEAVY | {"aiohttp", "apscheduler"}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_command_imports_only_what_it_needs(
+    words: list[str], unwanted: set[str], tmp_path: Path
+) -> None:
+    program = (
+        "import sys\n"
+        "from hub.__main__ import main\n"
+        "try:\n"
+        f"    main({words!r})\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        "print('loaded:', *{name.partition('.')[0] for name in sys.modules})\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"HUB_SECRET_KEY": "k" * 40, "PATH": ""},
+        check=True,
+    )
+
+    loaded = done.stdout.rpartition("loaded:")[2].split()
+    assert "hub" in loaded
+    assert not unwanted & set(loaded)
+
+
+# --- Names and words ------------------------------------------------------------------------------
+
+_BANNED = re.compile(r"(?i)(?:^|_)(manager|processor|helper|util|misc)s?(?:_|$)|handle_data")
+
+
+def _defined(tree: ast.Module) -> Iterator[str]:
+    """Every name that a file gives to something."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield node.name
+            case ast.arg():
+                yield node.arg
+            case ast.Name(ctx=ast.Store()):
+                yield node.id
+            case ast.Attribute(ctx=ast.Store()):
+                yield node.attr
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+
+
+def test_nothing_has_a_name_that_says_nothing() -> None:
+    found = [
+        f"{path}: {name}"
+        for path in SOURCES
+        for name in [path.stem, *_defined(_tree(path))]
+        if _BANNED.search(_snake(name))
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize(
+    ("name", "banned"),
+    [
+        ("SessionManager", True),
+        ("utils", True),
+        ("handle_data", True),
+        ("row_processor", True),
+        ("asynccontextmanager", False),
+        ("processed", False),
+        ("dismiscalculated", False),
+    ],
+)
+def test_the_search_for_such_names_finds_them(name: str, banned: bool) -> None:
+    assert (_BANNED.search(_snake(name)) is not None) == banned
+
+
+def test_every_module_says_in_its_first_line_what_it_is() -> None:
+    silent = [str(path) for path in SOURCES if not ast.get_docstring(_tree(path))]
+    assert not silent
