@@ -22,12 +22,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.errors import Unavailable
-from registry.statements import Script
+from registry.statements import Row, Script
 
 T = TypeVar("T")
 
 BUSY_SECONDS = 5.0
 """How long SQLite waits for another process to finish writing."""
+
+STATEMENTS = 512
+"""Statements that SQLite's writer keeps prepared: each of ours in each of its sizes."""
 
 CONNECT_SECONDS = 5.0
 QUERY_SECONDS = 30.0
@@ -142,6 +145,8 @@ class Database:
                 raise
             return result
         except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+                raise  # the statement or its data are at fault, not the database
             # A connection that met a full disk or an I/O error is not trusted again.
             self._close_writer()
             raise Unavailable(f"The database cannot store this now: {error}.") from error
@@ -173,9 +178,9 @@ def _drive(script: Script[T], connection: sqlite3.Connection) -> T:
     try:
         statement, rows = next(script)
         while True:
-            found = []
-            if rows:
-                found = connection.execute(statement.sqlite, (statement.json(rows),)).fetchall()
+            found: list[Row] = []
+            for sql, values in statement.portions(rows):
+                found += connection.execute(sql, values).fetchall()
             statement, rows = script.send(found)
     except StopIteration as finished:
         result: T = finished.value
@@ -199,7 +204,9 @@ _PRAGMAS = (
 
 
 def _sqlite_connection(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=STATEMENTS
+    )
     for pragma in _PRAGMAS:
         connection.execute(pragma)
     return connection
