@@ -7,6 +7,7 @@ stop loses nothing: no request is taken any more, sends under way settle, what w
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import secrets
 import signal
@@ -242,6 +243,7 @@ async def _listening(hub: Hub, *, only: frozenset[str]) -> AsyncIterator[str]:
     runner = web.AppRunner(
         application(hub), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT, keepalive_timeout=75
     )
+    logging.getLogger("aiohttp.server").addFilter(_is_no_broken_body)
     await runner.setup()
     host, port = hub.settings.http.host, hub.settings.http.port
     try:
@@ -255,6 +257,11 @@ async def _listening(hub: Hub, *, only: frozenset[str]) -> AsyncIterator[str]:
         yield f"http://{listening[0]}:{listening[1]}"
     finally:
         await runner.cleanup()
+
+
+def _is_no_broken_body(record: logging.LogRecord) -> bool:
+    """aiohttp, which reads to its end what was answered early, takes a stranger's slip for ours."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], web.RequestPayloadError)
 
 
 async def _register(hub: Hub) -> None:

@@ -5,18 +5,19 @@ is kept, not even in a log.
 """
 
 import asyncio
-import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
 import structlog
-from aiohttp import ClientPayloadError, web
+from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from connectors.base import Answer, Answers, Connector, Forged, Handshakes
 from hub.addresses import remote_of
 from hub.keys import BUS, CLOCK, CONNECTORS, METERS, SETTINGS
 from registry.errors import Unavailable
+from registry.ids import new_id
 from registry.types import AccountKey, Envelope
 from workers.bus import Full
 
@@ -26,6 +27,7 @@ READ_TIMEOUT = 15.0
 """Seconds for a whole body: a client that trickles holds a connection no longer."""
 RETRY_AFTER = "5"
 """Seconds that a provider is asked to wait when nothing can be stored."""
+_NO_HEADERS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +61,17 @@ def add_routes(app: web.Application) -> None:
             return web.Response(status=404, text="There is no such account.")
         began = perf_counter()
         try:
-            async with asyncio.timeout(READ_TIMEOUT):
-                body = await request.read()
+            body = await _body(request)
         except web.HTTPRequestEntityTooLarge:
             return web.Response(status=413, text="The body is too large.")
         except TimeoutError:
             return web.Response(status=408, text="The body did not come in time.")
-        except (ClientPayloadError, HttpProcessingError, ConnectionError, ValueError):
-            return web.Response(status=400, text="The body cannot be read.")
+        except (web.RequestPayloadError, HttpProcessingError, ConnectionError, ValueError):
+            response = web.Response(status=400, text="The body cannot be read.")
+            response.force_close()
+            return response
         envelope = Envelope(
-            id=secrets.token_hex(8),
+            id=f"{new_id():x}",
             channel=door.key.channel,
             account=door.key.account,
             action=match.get("action", ""),
@@ -91,9 +94,7 @@ def add_routes(app: web.Application) -> None:
             log.warning("cannot store a delivery", account=str(door.key), reason=str(error))
             return _come_again()
         meters.acknowledged(door.key, seconds=perf_counter() - began)
-        if door.answers is None:
-            return web.Response()
-        return _respond(door.answers.answer(kept))
+        return web.Response() if door.answers is None else _respond(door.answers.answer(kept))
 
     async def handshake(request: web.Request) -> web.Response:
         door = doors.get((request.match_info["channel"], request.match_info["account"]))
@@ -117,13 +118,18 @@ def add_routes(app: web.Application) -> None:
         app.router.add_get(path, handshake, allow_head=False)
 
 
+async def _body(request: web.Request) -> bytes:
+    """The whole body, which mostly has come already. Raises: TimeoutError, what aiohttp raises."""
+    if request.content.is_eof():
+        return await request.read()
+    async with asyncio.timeout(READ_TIMEOUT):
+        return await request.read()
+
+
 def _without_secrets(envelope: Envelope, kept: frozenset[str]) -> Envelope:
     """Verified is verified: the secret goes no further than this."""
-    headers = {}
-    for name in kept:
-        value = envelope.headers.get(name)
-        if value is not None:
-            headers[name] = value
+    found = envelope.headers
+    headers = {name: found[name] for name in kept if name in found} if kept else _NO_HEADERS
     return Envelope(
         id=envelope.id,
         channel=envelope.channel,
@@ -137,6 +143,8 @@ def _without_secrets(envelope: Envelope, kept: frozenset[str]) -> Envelope:
 
 
 def _respond(answer: Answer) -> web.Response:
+    if answer.status == 200 and not answer.body:
+        return web.Response()
     return web.Response(
         status=answer.status, body=answer.body, headers={"Content-Type": answer.content_type}
     )
