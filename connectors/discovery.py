@@ -55,7 +55,7 @@ def open_accounts(
                 settings = made.Settings.model_validate(dict(keys))
             except ValidationError as error:
                 raise SettingsError(
-                    sentence(error, prefix=f"channels.{channel}.{account}")
+                    sentence(error, f"channels.{channel}.{account}", model=made.Settings)
                 ) from None
             opened[AccountKey(channel, account)] = made(account, settings, context)
     return opened

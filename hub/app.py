@@ -90,11 +90,9 @@ async def serve(
     async with open_hub(settings) as hub:
         quiet = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            loops = [
-                group.create_task(keep_running(name, loop, stopping=quiet), name=name)
-                for name, loop in _loops(hub, only=only, stopping=quiet)
-            ]
             async with _listening(hub, only=only) as address:
+                for name, loop in _loops(hub, only=only, stopping=quiet):
+                    group.create_task(keep_running(name, loop, stopping=quiet), name=name)
                 registering = group.create_task(_register(hub), name="register")
                 settle_memory()
                 log.info("ready", address=address, accounts=[str(key) for key in hub.connectors])
@@ -104,7 +102,6 @@ async def serve(
                 log.info("stopping")
                 registering.cancel()
             quiet.set()
-            await asyncio.gather(*loops)
     log.info("stopped")
 
 

@@ -36,9 +36,10 @@ CONNECT_SECONDS = 5.0
 QUERY_SECONDS = 30.0
 """How long PostgreSQL may take for a connection, and for one statement."""
 
-_DEADLOCK = frozenset({"40P01", "40001"})
-_OUT_OF_ORDER = ("08", "53", "57", "58", "25006")
-"""SQLSTATE classes: connection lost, no resources, intervention, system error, read-only."""
+_OUTAGES = ("08", "28", "3D000", "40001", "40P01", "53", "57", "58", "25006")
+"""SQLSTATEs, by their beginnings, in which the database's state and not the data is at fault:
+connection lost, log-in refused, no such database, a lost race, no resources, intervention, system
+error, read-only."""
 
 
 class Database:
@@ -250,12 +251,18 @@ def is_outage(error: BaseException) -> bool:
             return True
         code = sqlstate(error)
         if code is not None:
-            return code in _DEADLOCK or code.startswith(_OUT_OF_ORDER)
+            return _is_outage_code(code, error.orig)
         return isinstance(error, OperationalError)
     if isinstance(error, PoolTimeout | OSError | TimeoutError | asyncio.TimeoutError):
         return True
     code = sqlstate(error)
-    return code is not None and (code in _DEADLOCK or code.startswith(_OUT_OF_ORDER))
+    return code is not None and _is_outage_code(code, error)
+
+
+def _is_outage_code(code: str, error: BaseException | None) -> bool:
+    # Somebody migrated the database: the next try prepares its statements anew.
+    stale = code == "0A000" and "CachedStatement" in type(error).__name__
+    return stale or code.startswith(_OUTAGES)
 
 
 def sqlstate(error: BaseException) -> str | None:

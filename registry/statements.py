@@ -16,6 +16,7 @@ from itertools import chain
 from typing import Any, TypeAlias, TypeVar
 
 from registry.columns import to_text
+from registry.errors import NaiveTime
 
 T = TypeVar("T")
 
@@ -63,8 +64,14 @@ class Statement:
         self._by_size: dict[int, str] = {}
 
     def arrays(self, rows: Sequence[Row]) -> Sequence[Sequence[Any]]:
-        """The rows as PostgreSQL takes them: one array a column."""
-        return list(zip(*rows, strict=True))
+        """The rows as PostgreSQL takes them: one array a column. Raises: NaiveTime."""
+        columns = list(zip(*rows, strict=True))
+        for i in self._times:
+            # The driver would take a naive time for one of this machine's zone.
+            for value in set(columns[i]):
+                if value is not None and value.tzinfo is None:
+                    raise NaiveTime(value)
+        return columns
 
     def portions(self, rows: Sequence[Row]) -> Iterator[tuple[str, list[Any]]]:
         """The rows as SQLite takes them: SQL and its values, for as many rows as a power of two.

@@ -340,7 +340,6 @@ async def test_a_mixed_batch_keeps_every_item(database: Database) -> None:
     assert await one(database, "SELECT count(*) FROM appeals") == (2,)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_naive_time_is_refused_before_it_is_stored(database: Database) -> None:
     with pytest.raises(ValueError, match="no time zone"):
         await take(database, message(sent_at=datetime(2026, 3, 2)))  # noqa: DTZ001
