@@ -14,6 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -291,7 +292,7 @@ class Hub:
             body = json.dumps(content).encode()
             given["Content-Type"] = "application/json"
         async with self._http.request(
-            method, self.url + path, headers=given, data=body
+            method, self.url + path, headers=given, data=None if body is None else BytesIO(body)
         ) as response:
             return Reply(response.status, response.headers, await response.read())
 
