@@ -30,7 +30,7 @@ BUSY_SECONDS = 5.0
 """How long SQLite waits for another process to finish writing."""
 
 STATEMENTS = 512
-"""Statements that SQLite's writer keeps prepared: each of ours in each of its sizes."""
+"""Statements that a connection keeps prepared: each of ours in each of its forms."""
 
 CONNECT_SECONDS = 5.0
 QUERY_SECONDS = 30.0
@@ -76,7 +76,11 @@ class Database:
                 max_overflow=0,
                 pool_timeout=CONNECT_SECONDS,
                 pool_pre_ping=True,
-                connect_args={"timeout": CONNECT_SECONDS, "command_timeout": QUERY_SECONDS},
+                connect_args={
+                    "timeout": CONNECT_SECONDS,
+                    "command_timeout": QUERY_SECONDS,
+                    "statement_cache_size": STATEMENTS,
+                },
             )
         self._write_session = _sessions(self.writer)
         self._read_session = _sessions(self.reader)
@@ -166,7 +170,8 @@ class Database:
                     while True:
                         found = []
                         if rows:
-                            found = await raw.fetch(statement.postgresql, *statement.arrays(rows))
+                            sql, values = statement.arrays(rows)
+                            found = await raw.fetch(sql, *values)
                         statement, rows = script.send(found)
                 except StopIteration as finished:
                     result: T = finished.value

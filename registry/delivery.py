@@ -157,7 +157,7 @@ def _journal_row(row: Row, appeal_id: int | None, now: datetime) -> Row:
     message_id, state, at, code, reason = row
     data = {"at": at, "code": code, "reason": reason}
     return (
-        new_id(), now, f"message.{state}", SYSTEM, appeal_id, message_id, None, None,
+        new_id(), now, f"message.{state}", SYSTEM, appeal_id, message_id, None,
         msgspec.json.encode(data).decode(),
     )  # fmt: skip
 

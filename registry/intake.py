@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -612,18 +613,16 @@ class _Batch:
         ):
             item = deletions[address[0], address[1], address[2]]
             changes.append((message_id, item.at))
-            journal.append(
-                _journal_row(
-                    self.now, "message.deleted", CITIZEN,
-                    appeal_id=appeal_id, message_id=message_id, data={"was": text},
-                    key=f"deleted:{message_id}",
-                )
+            entry = _journal_row(
+                self.now, "message.deleted", CITIZEN,
+                appeal_id=appeal_id, message_id=message_id, data={"was": text},
             )  # fmt: skip
+            journal.append((*entry, f"deleted:{message_id}"))
             if appeal_id is not None:
                 self.result.appeals.add(appeal_id)
         if changes:
             yield sql.DELETE, changes
-            yield sql.ADD_JOURNAL, journal
+            yield sql.ADD_EVENTS, journal
 
     def apply_events(self) -> _Steps:
         """Reactions and events go to the journal, each once; Start greets, a block is noted."""
@@ -632,8 +631,9 @@ class _Batch:
         journal += [self._event_row(event) for event in events]
         if not journal:
             return
-        journal.sort(key=lambda row: str(row[_JOURNAL_KEY]))
-        written = {row[0] for row in (yield sql.ADD_JOURNAL, journal)}
+        # In the same order by every process, so that two never wait for each other.
+        journal.sort(key=itemgetter(-1))
+        written = {row[0] for row in (yield sql.ADD_EVENTS, journal)}
         reach = {
             self._at(e).id: (self._at(e).id, e.at if e.kind == "blocked" else None)
             for e in sorted(events, key=lambda e: e.at)
@@ -661,7 +661,7 @@ class _Batch:
             self.result.appeals.add(appeal_id)
         emoji = "".join(item.emoji)
         place = f"{item.channel}/{item.account}/{item.external_id}"
-        return _journal_row(
+        entry = _journal_row(
             self.now,
             "message.reaction",
             CITIZEN,
@@ -669,12 +669,13 @@ class _Batch:
             message_id=message_id,
             contact_id=self._at(item).contact_id,
             data={"emoji": list(item.emoji), "external_id": item.external_id},
-            key=f"reaction:{place}:{item.sender.point.value}:{item.at.isoformat()}:{emoji}",
         )
+        key = f"reaction:{place}:{item.sender.point.value}:{item.at.isoformat()}:{emoji}"
+        return (*entry, key)
 
     def _event_row(self, item: ContactEvent) -> Row:
         conversation = self._at(item)
-        return _journal_row(
+        entry = _journal_row(
             self.now,
             f"contact.{item.kind}",
             CITIZEN,
@@ -686,8 +687,8 @@ class _Batch:
                 "payload": item.payload,
                 "at": item.at,
             },
-            key=_event_key(item),
         )
+        return (*entry, _event_key(item))
 
     def _greeting(self, item: ContactEvent) -> tuple[Row, Row] | None:
         greetings = self.rules.greetings
@@ -827,9 +828,6 @@ def _attachment_row(
     )  # fmt: skip
 
 
-_JOURNAL_KEY = 7
-
-
 def _journal_row(
     at: datetime,
     event: str,
@@ -839,7 +837,6 @@ def _journal_row(
     message_id: int | None = None,
     contact_id: int | None = None,
     data: Mapping[str, Any] | None = None,
-    key: str | None = None,
 ) -> Row:
     written = "{}" if data is None else msgspec.json.encode(data).decode()
-    return (new_id(), at, event, actor, appeal_id, message_id, contact_id, key, written)
+    return (new_id(), at, event, actor, appeal_id, message_id, contact_id, written)

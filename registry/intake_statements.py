@@ -209,8 +209,23 @@ ADD_ATTACHMENTS = Statement(
 
 ADD_JOURNAL = Statement(
     """
-    INSERT INTO journal (id, at, event, actor, appeal_id, message_id, contact_id, key, data)
-    SELECT id, at, event, actor, appeal_id, message_id, contact_id, key, data
+    INSERT INTO journal (id, at, event, actor, appeal_id, message_id, contact_id, data)
+    SELECT id, at, event, actor, appeal_id, message_id, contact_id, data FROM {rows}
+    """,
+    id=ID,
+    at=TIME,
+    event=TEXT,
+    actor=TEXT,
+    appeal_id=ID,
+    message_id=ID,
+    contact_id=ID,
+    data=JSON,
+)
+
+ADD_EVENTS = Statement(
+    """
+    INSERT INTO journal (id, at, event, actor, appeal_id, message_id, contact_id, data, key)
+    SELECT id, at, event, actor, appeal_id, message_id, contact_id, data, key
     FROM {rows} WHERE true
     ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING
     RETURNING key
@@ -222,9 +237,10 @@ ADD_JOURNAL = Statement(
     appeal_id=ID,
     message_id=ID,
     contact_id=ID,
-    key=TEXT,
     data=JSON,
+    key=TEXT,
 )
+"""Events that a provider may deliver again; gives the keys of those that are new."""
 
 GROW_APPEALS = Statement(
     """

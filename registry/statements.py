@@ -9,7 +9,7 @@ thread.
 """
 
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from datetime import datetime
 from enum import Enum
 from itertools import chain
@@ -26,6 +26,11 @@ Script: TypeAlias = Generator[tuple["Statement", Sequence[Row]], list[Row], T]
 
 LARGEST_PORTION = 256
 """Rows that one statement of SQLite takes; more go in several."""
+
+
+MANY_ROWS = 16
+"""Rows from which a column of one value is one by its nature, not by chance: so that there are few
+texts of each statement for PostgreSQL to prepare."""
 
 
 class Type(Enum):
@@ -52,26 +57,61 @@ class Statement:
 
     def __init__(self, sql: str, /, **columns: Type) -> None:
         kinds = list(columns.values())
-        self.postgresql = _locks(sql, real=True).replace("{rows}", _array_rows(columns))
+        self._columns = columns
+        self._postgresql = _locks(sql, real=True)
         self._sqlite = _locks(sql, real=False)
-        for i, (name, kind) in enumerate(columns.items(), 1):
-            mark = f"{{first:{name}}}"
-            self.postgresql = self.postgresql.replace(mark, f"(${i}::{kind.value}[])[1]")
-            self._sqlite = self._sqlite.replace(mark, f"?{i}")
+        for i, name in enumerate(columns, 1):
+            self._sqlite = self._sqlite.replace(f"{{first:{name}}}", f"?{i}")
         self._names = ", ".join(f"column{i} AS {name}" for i, name in enumerate(columns, 1))
         self._width = len(kinds)
         self._times = tuple(i for i, kind in enumerate(kinds) if kind is TIME)
         self._by_size: dict[int, str] = {}
+        self._by_constants: dict[tuple[int, ...], str] = {}
 
-    def arrays(self, rows: Sequence[Row]) -> Sequence[Sequence[Any]]:
-        """The rows as PostgreSQL takes them: one array a column. Raises: NaiveTime."""
-        columns = list(zip(*rows, strict=True))
+    def arrays(self, rows: Sequence[Row]) -> tuple[str, list[Any]]:
+        """The rows as PostgreSQL takes them: SQL, and for each column an array or a single value.
+
+        A column that holds one value throughout (the account, the present moment, nothing at all)
+        goes as that value: writing arrays is half of what a batch costs us.
+
+        Raises: NaiveTime.
+        """
+        columns: list[Any] = list(zip(*rows, strict=True))
         for i in self._times:
             # The driver would take a naive time for one of this machine's zone.
             for value in set(columns[i]):
                 if value is not None and value.tzinfo is None:
                     raise NaiveTime(value)
-        return columns
+        constants: tuple[int, ...] = ()
+        if len(rows) == 1:
+            constants = tuple(range(self._width))
+        elif len(rows) >= MANY_ROWS:
+            # Never all of them: something must tell how many rows there are.
+            constants = tuple(
+                i for i in range(1, self._width) if columns[i].count(columns[i][0]) == len(rows)
+            )
+        for i in constants:
+            columns[i] = columns[i][0]
+        sql = self._by_constants.get(constants)
+        if sql is None:
+            sql = self._by_constants[constants] = self._with_constants(frozenset(constants))
+        return sql, columns
+
+    def _with_constants(self, constants: frozenset[int]) -> str:
+        sql, picked, arrays, names = self._postgresql, [], [], []
+        for i, (name, kind) in enumerate(self._columns.items()):
+            given = "text" if kind is JSON else kind.value
+            cast = "::jsonb" if kind is JSON else ""
+            if i in constants:
+                picked.append(f"${i + 1}::{given}{cast} AS {name}")
+                sql = sql.replace(f"{{first:{name}}}", f"${i + 1}::{given}")
+            else:
+                picked.append(f"{name}{cast} AS {name}")
+                arrays.append(f"${i + 1}::{given}[]")
+                names.append(name)
+                sql = sql.replace(f"{{first:{name}}}", f"(${i + 1}::{given}[])[1]")
+        source = f" FROM unnest({', '.join(arrays)}) AS u({', '.join(names)})" if arrays else ""
+        return sql.replace("{rows}", f"(SELECT {', '.join(picked)}{source}) AS r")
 
     def portions(self, rows: Sequence[Row]) -> Iterator[tuple[str, list[Any]]]:
         """The rows as SQLite takes them: SQL and its values, for as many rows as a power of two.
@@ -118,16 +158,6 @@ def _remembered(seen: dict[datetime | None, str | None], value: datetime | None)
         assert value is not None
         written = seen[value] = to_text(value)
         return written
-
-
-def _array_rows(columns: Mapping[str, Type]) -> str:
-    arrays = (
-        f"${i}::{'text' if kind is JSON else kind.value}[]"
-        for i, kind in enumerate(columns.values(), 1)
-    )
-    picked = (f"{n}::jsonb AS {n}" if kind is JSON else n for n, kind in columns.items())
-    source = f"unnest({', '.join(arrays)}) AS u({', '.join(columns)})"
-    return f"(SELECT {', '.join(picked)} FROM {source}) AS r"  # noqa: S608  our own names
 
 
 def _locks(sql: str, *, real: bool) -> str:

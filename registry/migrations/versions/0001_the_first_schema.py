@@ -242,10 +242,6 @@ def upgrade() -> None:
         sa.Column("request_digest", sa.String(), nullable=True),
         sa.Column("edited_at", UtcTime(), nullable=True),
         sa.Column("deleted_at", UtcTime(), nullable=True),
-        sa.ForeignKeyConstraint(["appeal_id"], ["appeals.id"], name=op.f("fk_messages_appeal_id")),
-        sa.ForeignKeyConstraint(
-            ["conversation_id"], ["conversations.id"], name=op.f("fk_messages_conversation_id")
-        ),
         sa.ForeignKeyConstraint(
             ["operator_id"], ["operators.id"], name=op.f("fk_messages_operator_id")
         ),
@@ -377,9 +373,6 @@ def upgrade() -> None:
         sa.Column("message_id", Id, nullable=False),
         sa.Column("part", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["message_id"], ["messages.id"], name=op.f("fk_external_ids_message_id")
-        ),
         sa.PrimaryKeyConstraint("channel", "account", "external_id", name=op.f("pk_external_ids")),
     )
     op.create_index("ix_external_ids_message_id", "external_ids", ["message_id"])
