@@ -22,11 +22,13 @@ from workers.bus import Bus, Full
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=120)
-"""Must outlast one poll and the storing of what it brought."""
+LEASE = timedelta(seconds=20)
+"""How soon another process follows one that died; renewed while a poll waits for news."""
+RENEW = 5.0
+"""Seconds between renewals: few enough that a slow database does not cost the lease."""
 POLL_TIMEOUT = 90.0
 """Seconds for one call of `poll`."""
-OTHERS = 15.0
+OTHERS = 5.0
 """Seconds between looks whether another process has let go of the lease."""
 FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
 """Seconds."""
@@ -92,12 +94,9 @@ class _Poller:
     async def _step(self) -> float:
         """One poll; returns the seconds to wait before the next."""
         try:
-            held = await self._database.run(
-                hold(self._lease, owner=self._owner, now=self._clock(), duration=LEASE)
-            )
-            if not held:
+            if not await self._hold():
                 return OTHERS
-            await self._poll()
+            await self._poll_while_held()
         except (Unavailable, Full) as error:
             log.warning("polling waits", account=str(self._account), reason=str(error))
             return self._failed()
@@ -111,6 +110,27 @@ class _Poller:
             return self._failed()
         self._failures = 0
         return 0.0
+
+    async def _hold(self) -> bool:
+        return await self._database.run(
+            hold(self._lease, owner=self._owner, now=self._clock(), duration=LEASE)
+        )
+
+    async def _poll_while_held(self) -> None:
+        """Poll, and renew the lease meanwhile; without it the poll is left to whoever has it now.
+
+        What an abandoned poll would have brought is fetched again: its cursor was not saved.
+        """
+        poll = asyncio.create_task(self._poll(), name=f"{self._lease} under way")
+        try:
+            while not (await asyncio.wait({poll}, timeout=RENEW))[0]:
+                if not await self._hold():
+                    log.warning("the lease was lost", lease=self._lease)
+                    return
+            await poll
+        finally:
+            poll.cancel()
+            await asyncio.wait({poll})
 
     async def _poll(self) -> None:
         cursor = await self._database.run(read_cursor(self._account))
