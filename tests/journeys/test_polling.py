@@ -1,13 +1,17 @@
 """Polling instead of a webhook: the same lives of messages, and never two who poll at once."""
 
 import asyncio
+from datetime import datetime, timedelta
 
 import pytest
+from sqlmodel import select
 
 from connectors.telegram.sandbox import TelegramSandbox
 from connectors.testing.sandbox import Call, Failure
+from registry.models import Lease
+from registry.types import utc_now
 from tests.journeys.conftest import StartHub
-from tests.journeys.process import PATIENCE, Hub, stored
+from tests.journeys.process import PATIENCE, Hub, opened, stored
 
 
 def polls(call: Call) -> bool:
@@ -110,6 +114,30 @@ async def test_a_hub_that_was_stopped_goes_on_where_it_stopped(
     await hub.eventually(both)
 
 
+async def test_a_killed_hub_is_soon_followed_by_another(
+    start_hub: StartHub, telegram: TelegramSandbox
+) -> None:
+    hub = await start_hub(mode="polling")
+    await telegram.call(where=polls)
+    await hub.kill()
+
+    assert await _until(hub) - utc_now() <= timedelta(seconds=20)
+
+
+async def test_a_lease_is_renewed_while_a_poll_waits_for_news(
+    start_hub: StartHub, telegram: TelegramSandbox
+) -> None:
+    hub = await start_hub(mode="polling")
+    await telegram.call(where=polls)
+    first = await _until(hub)
+
+    async def later() -> bool:
+        return await _until(hub) > first
+
+    await hub.eventually(later)
+    assert len([call for call in telegram.calls if polls(call)]) == 1
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_two_processes_never_both_poll_and_the_second_takes_over(
     start_hub: StartHub, telegram: TelegramSandbox
@@ -123,7 +151,7 @@ async def test_two_processes_never_both_poll_and_the_second_takes_over(
         await citizen.say(f"Хабар {n}")
     await appeared(second, "Хабар 0")
     await telegram.until(lambda: not telegram.pending)
-    assert await _pollers(first) == 1
+    assert await _until(first) > utc_now()
     assert await first.terminate() == 0
     await citizen.say("Енді екіншісі сұрайды")
     await telegram.until(lambda: not telegram.pending, timeout=PATIENCE)
@@ -133,13 +161,6 @@ async def test_two_processes_never_both_poll_and_the_second_takes_over(
 
     await second.eventually(all_six)
     assert [call.status for call in telegram.calls if polls(call) and call.status == 409] == []
-
-
-async def _pollers(hub: Hub) -> int:
-    ((found,),) = await stored(
-        hub.database_url, "SELECT count(*) FROM leases WHERE name = 'poll:telegram/main'"
-    )
-    return int(found)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -155,3 +176,11 @@ async def test_of_many_processes_started_at_once_one_polls(
     for citizen in citizens:
         assert len((await hubs[0].appeal_of(citizen))["messages"]) == 1
     assert [call for call in telegram.calls if polls(call) and call.status == 409] == []
+
+
+async def _until(hub: Hub) -> datetime:
+    """Until when some process may poll."""
+    async with opened(hub.database_url) as database, database.read() as session:
+        return (
+            await session.exec(select(Lease.until).where(Lease.name == "poll:telegram/main"))
+        ).one()
