@@ -14,19 +14,17 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sqlalchemy import text
 
+from bench.databases import temporary_database
 from bench.load import Outcome, post, request
 from bench.servers import Running, bare_server, hub_server
 from registry.db import Database
-from registry.migrate import migrate
-from tests.postgres import PostgresServer
 
-CONNECTIONS = 1024
+CONNECTIONS = 512
 MESSAGES_A_CITIZEN = 5
 SECRET = "bench-webhook-secret"
 AIMS = {"sqlite": 0.60, "postgresql": 0.70}
@@ -80,7 +78,7 @@ def _measure(kind: str, seconds: float) -> Result:
         used = bare.cpu_seconds()
         ceiling = post(bare.port, requests, connections=CONNECTIONS, seconds=seconds)
         bare_cpu = (bare.cpu_seconds() - used) / len(ceiling.acknowledged)
-    with tempfile.TemporaryDirectory() as folder, _database(kind, Path(folder)) as url:
+    with tempfile.TemporaryDirectory() as folder, temporary_database(kind, Path(folder)) as url:
         settings = _SETTINGS.format(url=url, secret=SECRET)
         with hub_server(settings, Path(folder)) as hub:
             post(hub.port, list(_requests("warm", 3000)), connections=CONNECTIONS, seconds=5)
@@ -173,24 +171,6 @@ async def _check(url: str, runs: dict[str, Outcome]) -> int:
     if refused:
         print(f"note: {refused} deliveries were refused or cut off")
     return len(wanted)
-
-
-@contextmanager
-def _database(kind: str, folder: Path) -> Iterator[str]:
-    if kind == "sqlite":
-        yield f"sqlite:///{folder}/hub.db"
-        return
-    with PostgresServer(durable=True) as server:
-        url = server.create("bench")
-        asyncio.run(_migrated(url))
-        yield url
-
-
-async def _migrated(url: str) -> None:
-    database = Database(url)
-    await database.open()
-    await migrate(database)
-    await database.close()
 
 
 _SETTINGS = """

@@ -1,17 +1,28 @@
-"""The servers under test, each in a process of its own: the hub, and the bare handler below it."""
+"""The processes of a bench: the hub, the bare handler below it, and a provider that takes all."""
 
 import asyncio
 import contextlib
+import json
 import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
+from aiohttp import web
+from msgspec import structs
+
+from config.settings import load
+from connectors.discovery import channel_class
+from hub import app as hub_app
+from hub import logs
+from registry.types import RateLimit
 
 READY = "ready at "
 
@@ -51,11 +62,19 @@ def bare_server() -> Iterator[Running]:
 
 
 @contextmanager
-def hub_server(settings: str, folder: Path) -> Iterator[Running]:
-    """The hub with these settings, which must not name a port."""
+def provider_server() -> Iterator[Running]:
+    """A Bot API that takes every message at once; GET /taken tells which, and when."""
+    with _started([sys.executable, "-m", "bench.servers", "provider"], folder=None) as running:
+        yield running
+
+
+@contextmanager
+def hub_server(settings: str, folder: Path, *, unlimited: bool = False) -> Iterator[Running]:
+    """The hub with these settings; unlimited, it forgets Telegram's own rate limits."""
     path = folder / "hub.toml"
     path.write_text(settings, "utf-8")
-    command = [sys.executable, "-m", "bench.servers", "hub", str(path)]
+    kind = "unlimited-hub" if unlimited else "hub"
+    command = [sys.executable, "-m", "bench.servers", kind, str(path)]
     with _started(command, folder=folder) as running:
         yield running
 
@@ -83,47 +102,84 @@ def _started(command: list[str], *, folder: Path | None) -> Iterator[Running]:
             log.close()
 
 
-async def _bare() -> None:
-    from aiohttp import web
-
-    async def receive(request: web.Request) -> web.Response:
-        await request.read()
-        return web.Response()
-
-    app = web.Application()
-    app.router.add_post("/hooks/{channel}/{account}", receive)
+async def _serve(app: web.Application) -> None:
+    """Listen on a free port until the process is ended."""
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(1024)
         await web.SockSite(runner, listening).start()
+        # Started as the hub is: the same loop, and the same restraint of the collector.
+        hub_app.settle_memory()
         print(f"{READY}127.0.0.1:{listening.getsockname()[1]}", flush=True)
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
 
 
+async def _bare() -> None:
+    async def receive(request: web.Request) -> web.Response:
+        await request.read()
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/hooks/{channel}/{account}", receive)
+    await _serve(app)
+
+
+async def _provider() -> None:
+    texts: list[str] = []
+    moments: list[float] = []
+
+    async def take(request: web.Request) -> web.Response:
+        message = json.loads(await request.read())
+        texts.append(message["text"])
+        moments.append(time.time())
+        chat = {"id": int(message["chat_id"]), "type": "private"}
+        result = {"message_id": len(texts), "date": int(moments[-1]), "chat": chat}
+        return web.json_response({"ok": True, "result": {**result, "text": message["text"]}})
+
+    async def taken(_request: web.Request) -> web.Response:
+        answer = {"texts": list(texts), "moments": list(moments)}
+        texts.clear()
+        moments.clear()
+        return web.json_response(answer)
+
+    async def describe(request: web.Request) -> web.Response:
+        results: dict[str, Any] = {
+            "getMe": {"id": 1, "is_bot": True, "first_name": "Bench", "username": "bench_bot"},
+            "getWebhookInfo": {"url": hook, "pending_update_count": 0},
+        }
+        return web.json_response({"ok": True, "result": results.get(request.match_info["method"])})
+
+    hook = "http://127.0.0.1:8080/hooks/telegram/main"
+    app = web.Application()
+    app.router.add_post("/bot{token}/sendMessage", take)
+    app.router.add_get("/taken", taken)
+    app.router.add_route("*", "/bot{token}/{method}", describe)
+    await _serve(app)
+
+
+async def _hub(path: Path, *, unlimited: bool) -> None:
+    settings = load(path)
+    logs.set_up(settings)
+    if unlimited:
+        connector = channel_class("telegram")
+        connector.capabilities = structs.replace(
+            connector.capabilities, rate=RateLimit(per_second=1e6)
+        )
+    await hub_app.serve(settings, ready=lambda address: print(READY + address, flush=True))
+
+
 def _main() -> None:
-    from hub import app
-
-    if sys.argv[1] == "bare":
-
-        async def main() -> None:
-            # Started as the hub is: the same loop, and the same restraint of the collector.
-            app.settle_memory()
-            await _bare()
-
-    else:
-        from config.settings import load
-        from hub import logs
-
-        settings = load(Path(sys.argv[2]))
-        logs.set_up(settings)
-
-        async def main() -> None:
-            await app.serve(settings, ready=lambda address: print(READY + address, flush=True))
-
-    app.run(main)
+    match sys.argv[1]:
+        case "bare":
+            hub_app.run(_bare)
+        case "provider":
+            hub_app.run(_provider)
+        case kind:
+            path, unlimited = Path(sys.argv[2]), kind == "unlimited-hub"
+            hub_app.run(lambda: _hub(path, unlimited=unlimited))
 
 
 if __name__ == "__main__":
