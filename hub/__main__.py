@@ -163,6 +163,15 @@ def parser() -> argparse.ArgumentParser:
         "--password-stdin", action="store_true", help="read the password from standard input"
     )
 
+    disable = _command(
+        people,
+        "disable",
+        _operator_disable,
+        "let an operator in no more",
+        "Let an operator, and every token in their name, in no more, from the next request on.",
+    )
+    disable.add_argument("email", metavar="EMAIL", help="whom")
+
     token = commands.add_parser("token", help="keys to the API")
     keys = token.add_subparsers(metavar="ACTION", required=True)
     add = _command(
@@ -181,6 +190,14 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument(
         "--operator", metavar="EMAIL", help="the operator in whose name it acts and holds appeals"
     )
+    revoke = _command(
+        keys,
+        "revoke",
+        _token_revoke,
+        "refuse a key from now on",
+        "Refuse a token from the next request on. Its name stays taken, as the journal shows it.",
+    )
+    revoke.add_argument("name", metavar="NAME", help="the token's name")
     return top
 
 
@@ -296,6 +313,41 @@ def _operator_add(asked: argparse.Namespace) -> int:
         asyncio.run(add())
     way = "" if password else " Without a password they act only by a token: see `hub token add`."
     _say(f"Registered {asked.email} as {asked.role}.{way}")
+    return 0
+
+
+def _operator_disable(asked: argparse.Namespace) -> int:
+    settings = _settings(asked)
+
+    async def disable() -> None:
+        from registry.journal import SYSTEM
+        from registry.operators import disable_operator, find_operator
+        from registry.types import utc_now
+
+        async with _database(settings, current=True) as database, database.write() as session:
+            operator = await find_operator(session, asked.email)
+            await disable_operator(session, operator.id, actor=SYSTEM, now=utc_now())
+
+    with _in_words():
+        asyncio.run(disable())
+    _say(f"{asked.email} is let in no more.")
+    return 0
+
+
+def _token_revoke(asked: argparse.Namespace) -> int:
+    settings = _settings(asked)
+
+    async def revoke() -> None:
+        from registry.journal import SYSTEM
+        from registry.operators import revoke_token
+        from registry.types import utc_now
+
+        async with _database(settings, current=True) as database, database.write() as session:
+            await revoke_token(session, asked.name, actor=SYSTEM, now=utc_now())
+
+    with _in_words():
+        asyncio.run(revoke())
+    _say(f"The token {asked.name} opens nothing from now on.")
     return 0
 
 

@@ -268,7 +268,9 @@ def _queue(name: str, table: Any, since: Any) -> Select[Any]:
 
 
 _QUEUES: CompoundSelect[Any] = union_all(
-    _queue("outbox", Dispatch, Dispatch.created_at).where(col(Dispatch.state) != "done"),
+    _queue("outbox", Dispatch, Dispatch.created_at).where(
+        col(Dispatch.state).in_(("queued", "sending"))
+    ),
     _queue("media", Attachment, Attachment.created_at).where(col(Attachment.state) == "pending"),
     _queue("buried", Buried, Buried.buried_at).where(col(Buried.replayed_at).is_(None)),
     select(

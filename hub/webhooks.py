@@ -71,7 +71,7 @@ def add_routes(app: web.Application) -> None:
             response.force_close()
             return response
         envelope = Envelope(
-            id=f"{new_id():x}",
+            id=f"{new_id():016x}",
             channel=door.key.channel,
             account=door.key.account,
             action=match.get("action", ""),

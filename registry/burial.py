@@ -110,6 +110,7 @@ _LINK = Statement(
     UPDATE buried SET message_id = e.message_id
     FROM {rows} JOIN external_ids e
       ON e.channel = r.channel AND e.account = r.account AND e.external_id = r.external_id
+    JOIN messages m ON m.id = e.message_id AND m.unreadable
     WHERE buried.channel = r.channel AND buried.account = r.account
       AND buried.envelope_id = r.envelope_id AND buried.item = r.item
     """,

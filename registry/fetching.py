@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from registry.columns import from_stored
 from registry.media import UNKNOWN, Stored
 from registry.statements import ID, TEXT, TIME, Script, Statement
 
@@ -20,6 +21,7 @@ class Waiting(Struct, frozen=True, kw_only=True):
     mime: str | None
     size: int | None
     attempts: int
+    created_at: datetime
     number: str | None
     """Of the appeal it belongs to."""
 
@@ -32,9 +34,9 @@ def claim_files(*, limit: int, now: datetime, lease: timedelta) -> Script[list[W
     return [
         Waiting(
             id=id_, channel=channel, account=account, kind=kind, ref=ref, name=name, mime=mime,
-            size=size, attempts=attempts, number=number,
+            size=size, attempts=attempts, created_at=from_stored(created_at), number=number,
         )
-        for id_, channel, account, kind, ref, name, mime, size, attempts, number in rows
+        for id_, channel, account, kind, ref, name, mime, size, attempts, created_at, number in rows
     ]  # fmt: skip
 
 
@@ -56,7 +58,8 @@ def file_failed(file_id: int, reason: str) -> Script[None]:
 
 _DUE = Statement(
     """
-    SELECT f.id, f.channel, f.account, f.kind, f.ref, f.name, f.mime, f.size, f.attempts, a.number
+    SELECT f.id, f.channel, f.account, f.kind, f.ref, f.name, f.mime, f.size, f.attempts,
+      f.created_at, a.number
     FROM {rows} JOIN attachments f ON f.state = 'pending' AND f.retry_at <= r.now
     JOIN messages m ON m.id = f.message_id
     LEFT JOIN appeals a ON a.id = m.appeal_id

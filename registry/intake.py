@@ -558,11 +558,10 @@ class _Batch:
         """Change the text and keep the old one in the journal; older edits change nothing."""
         edits: dict[Address, tuple[int, MessageEdited]] = {}
         for index, item in self.edits:
-            if self.result.fates[index] != "stored":
-                address = _external(item.message)
-                earlier = edits.get(address)
-                if earlier is None or item.edited_at >= earlier[1].edited_at:
-                    edits[address] = (index, item)
+            address = _external(item.message)
+            earlier = edits.get(address)
+            if earlier is None or item.edited_at >= earlier[1].edited_at:
+                edits[address] = (index, item)
         if not edits:
             return
         stored = {(r[0], r[1], r[2]): r for r in (yield sql.EDITABLE, sorted(edits))}
@@ -582,6 +581,10 @@ class _Batch:
                 for a in item.message.attachments
                 if a.kind is AttachmentKind.LOCATION
             ]
+            if self.result.fates[index] == "stored":
+                # It was registered as it reads now: only when it was edited is news.
+                changes.append((message_id, text, item.edited_at))
+                continue
             if item.message.text == text:
                 continue
             changes.append((message_id, item.message.text, item.edited_at))

@@ -68,11 +68,12 @@ def claim_due(
     A dispatch that waits for its next try holds back the later ones of its conversation. Nothing is
     claimed while the account is down or paused.
     """
-    rows = yield _DUE, [(account.channel, account.account, now, limit)]
-    if not rows:
+    due = yield _DUE, [(account.channel, account.account, now, limit)]
+    if not due:
         return []
-    yield _LEASE, [(row[0], owner, now + lease) for row in rows]
-    yield _SENDING, [(row[1], now) for row in rows]
+    yield _LEASE, [(dispatch_id, owner, now + lease) for dispatch_id, _ in due]
+    yield _SENDING, [(message_id, now) for _, message_id in due]
+    rows = yield _CLAIMED, [(dispatch_id,) for dispatch_id, _ in due]
     planned = [_parts.decode(row[5])[row[6]] for row in rows]
     wanted = [(int(id_),) for part in planned for id_ in part.attachments]
     files: dict[int, File] = {}
@@ -293,23 +294,22 @@ def apply_early(*, now: datetime) -> Script[set[int]]:
     return (yield from move_forward(reports, now=now))
 
 
+# The index of what is not over covers queued and sending ones; SQLite uses it only where its very
+# condition stands in the query.
 _DUE = Statement(
     """
-    SELECT d.id, d.message_id, m.appeal_id, a.number, d.conversation_id, CAST(d.parts AS text),
-      d.next_part, d.part_count, d.attempts, d.created_at, c.key, c.public, c.last_inbound,
-      c.last_inbound_at, m.reply_to
-    FROM {rows} JOIN dispatches d ON d.channel = r.channel AND d.account = r.account
-    JOIN messages m ON m.id = d.message_id
-    JOIN conversations c ON c.id = d.conversation_id
-    LEFT JOIN appeals a ON a.id = m.appeal_id
-    WHERE d.state = 'queued' AND d.due_at <= r.now
+    SELECT d.id, d.message_id FROM dispatches d
+    WHERE d.channel = {first:channel} AND d.account = {first:account}
+      AND d.state IN ('queued', 'sending') AND d.state = 'queued'
+      AND d.due_at <= {first:now}
       AND NOT EXISTS (
         SELECT 1 FROM dispatches earlier
         WHERE earlier.conversation_id = d.conversation_id AND earlier.id < d.id
           AND earlier.state IN ('queued', 'sending'))
       AND NOT EXISTS (
-        SELECT 1 FROM accounts s WHERE s.channel = d.channel AND s.account = d.account
-          AND (s.health = 'down' OR s.paused_until > r.now))
+        SELECT 1 FROM accounts s
+        WHERE s.channel = {first:channel} AND s.account = {first:account}
+          AND (s.health = 'down' OR s.paused_until > {first:now}))
     ORDER BY d.due_at, d.id
     LIMIT {first:n}
     {claim:d}
@@ -318,6 +318,20 @@ _DUE = Statement(
     account=TEXT,
     now=TIME,
     n=ID,
+)
+
+_CLAIMED = Statement(
+    """
+    SELECT d.id, d.message_id, m.appeal_id, a.number, d.conversation_id, CAST(d.parts AS text),
+      d.next_part, d.part_count, d.attempts, d.created_at, c.key, c.public, c.last_inbound,
+      c.last_inbound_at, m.reply_to
+    FROM {rows} JOIN dispatches d ON d.id = r.id
+    JOIN messages m ON m.id = d.message_id
+    JOIN conversations c ON c.id = d.conversation_id
+    LEFT JOIN appeals a ON a.id = m.appeal_id
+    ORDER BY d.due_at, d.id
+    """,
+    id=ID,
 )
 
 _LEASE = Statement(
@@ -472,7 +486,8 @@ _FORGET = Statement(
 _EXPIRED = Statement(
     """
     SELECT d.id, d.message_id, d.channel, d.account, d.next_part
-    FROM {rows} JOIN dispatches d ON d.state = 'sending' AND d.lease_until < r.now
+    FROM {rows} JOIN dispatches d
+      ON d.state IN ('queued', 'sending') AND d.state = 'sending' AND d.lease_until < r.now
     ORDER BY d.id {claim:d}
     """,
     now=TIME,
@@ -481,8 +496,8 @@ _EXPIRED = Statement(
 _NEXT = Statement(
     """
     SELECT min(d.due_at) FROM {rows} JOIN dispatches d
-      ON d.channel = r.channel AND d.account = r.account AND d.state = 'queued'
-        AND d.due_at > r.now
+      ON d.channel = r.channel AND d.account = r.account
+        AND d.state IN ('queued', 'sending') AND d.state = 'queued' AND d.due_at > r.now
     """,
     channel=TEXT,
     account=TEXT,

@@ -144,6 +144,7 @@ async def retry_message(
             .values(state=DeliveryState.FAILED)
         )
     dispatch.state, dispatch.due_at, dispatch.attempts = "queued", now, 0
+    dispatch.created_at = now  # so that it is tried for as long as a new one
     message.state, message.state_at = DeliveryState.QUEUED, now
     message.error_code = message.error_reason = None
     record(

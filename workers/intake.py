@@ -149,7 +149,7 @@ class Intake:
             return [_without_nul(inbound) for inbound in read]
         return read
 
-    async def _accept(self, items: Sequence[_Item]) -> None:
+    async def _accept(self, items: Sequence[_Item], *, again: bool = False) -> None:
         if not items:
             return
         script = accept([item.inbound for item in items], rules=self._rules, now=self._clock())
@@ -159,6 +159,10 @@ class Intake:
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, it is in the data: narrow it down
             if len(items) == 1:
+                if not again:
+                    # Two processes may have met over an id: with another it goes through.
+                    await self._accept(items, again=True)
+                    return
                 await self._bury_poisoned(items[0], error)
                 return
             middle = len(items) // 2

@@ -23,7 +23,8 @@ TIMEOUT = 300.0
 LEASE = timedelta(seconds=TIMEOUT + 60)
 IDLE = 2.0
 """Seconds between looks when nothing wakes us."""
-MOST_ATTEMPTS = 12
+GIVE_UP_AFTER = timedelta(days=3)
+"""How long a file is tried; providers keep theirs for about as long."""
 LONGEST_RETRY = 1800.0
 """Seconds."""
 
@@ -60,6 +61,9 @@ async def run_media(
                 fetching.add(task)
                 task.add_done_callback(ended)
             await alarm.wait(within=IDLE)
+        # A file can take minutes, and none is lost by leaving: it is fetched at the next start.
+        for task in fetching:
+            task.cancel()
 
 
 class _Fetcher:
@@ -94,6 +98,10 @@ class _Fetcher:
         """Fetch one file and note what became of it."""
         try:
             await self._fetch(file)
+        except asyncio.CancelledError:
+            give_back = file_later(file.id, "The hub stopped.", due_at=self._clock())
+            await asyncio.shield(self._database.run(give_back))
+            raise
         except Unavailable as error:
             # The lease runs out, and the file is fetched again.
             log.warning("a fetched file could not be noted", reason=str(error))
@@ -140,10 +148,10 @@ class _Fetcher:
     async def _again(
         self, file: Waiting, account: AccountKey, reason: str, *, seconds: float | None = None
     ) -> None:
-        if file.attempts + 1 >= MOST_ATTEMPTS:
+        if self._clock() - file.created_at > GIVE_UP_AFTER:
             await self._end(file, account, reason)
             return
-        wait = seconds if seconds is not None else min(2.0**file.attempts, LONGEST_RETRY)
+        wait = seconds if seconds is not None else min(2.0 ** min(file.attempts, 30), LONGEST_RETRY)
         due: datetime = self._clock() + timedelta(seconds=wait)
         await self._database.run(file_later(file.id, reason, due_at=due))
         self._meters.fetched(account, outcome="later")

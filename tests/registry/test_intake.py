@@ -228,6 +228,17 @@ async def test_an_edit_of_a_message_never_seen_is_registered(database: Database)
     assert await rows(database, "SELECT text FROM messages") == [("түзетілген",)]
 
 
+async def test_an_older_edit_does_not_undo_the_edit_by_which_a_message_came(
+    database: Database,
+) -> None:
+    for minute, words in ((5, "соңғысы"), (3, "ескісі")):
+        edited_at = START + timedelta(minutes=minute)
+        await take(database, MessageEdited(message=message(text=words), edited_at=edited_at))
+    found = await rows(database, "SELECT text, edited_at IS NULL FROM messages")
+    assert [(row[0], bool(row[1])) for row in found] == [("соңғысы", False)]
+    assert await one(database, "SELECT count(*) FROM journal") == (1,)
+
+
 async def test_a_live_location_moves_without_a_word_in_the_journal(database: Database) -> None:
     def place(latitude: float) -> tuple[Attachment, ...]:
         return (Attachment(kind=AttachmentKind.LOCATION, latitude=latitude, longitude=76.9),)

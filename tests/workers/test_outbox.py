@@ -155,6 +155,26 @@ async def test_backoff_grows_and_gives_up_after_a_day(outbox: Outbox, clock: Fak
     assert "The network is down." in found[0][1]
 
 
+async def test_a_retry_by_hand_is_tried_for_as_long_as_a_new_reply(
+    outbox: Outbox, clock: FakeClock
+) -> None:
+    number = await outbox.receive()
+    reply = await outbox.reply(number, "Жауап")
+    outbox.connector.script.append(Rejected("No."))
+    await outbox.send_due()
+    clock.advance(timedelta(days=3))
+    async with outbox.database.write() as session:
+        await retry_message(
+            session, message_id=reply.id, even_if_sent=False, actor="t", now=clock()
+        )
+    outbox.connector.script.append(Unreachable("The network is down."))
+    await outbox.send_due()
+    assert await states(outbox.database) == ["sending"]
+    clock.advance(timedelta(seconds=2))
+    await outbox.send_due()
+    assert outbox.connector.texts == ["Жауап"]
+
+
 async def test_a_throttle_pauses_the_whole_account_for_as_long_as_asked(
     outbox: Outbox, clock: FakeClock
 ) -> None:
