@@ -444,8 +444,6 @@ async def _buried(database: "Database") -> list[int]:
 @contextmanager
 def _in_words(*also: type[Exception]) -> Iterator[None]:
     """Turn what a person can cure into a `Fault`; `also` are errors that speak for themselves."""
-    from sqlalchemy.exc import DBAPIError
-
     known: tuple[type[Exception], ...] = (SettingsError, RegistryError, *also)
     try:
         yield
@@ -460,8 +458,6 @@ def _in_words(*also: type[Exception]) -> Iterator[None]:
         raise Fault(
             "database.url: the package asyncpg is not installed; install tereze[postgresql]."
         ) from None
-    except* DBAPIError as group:
-        raise Fault(f"database.url: {getattr(_first(group), 'orig', '')}.") from None
 
 
 def _first(error: BaseException) -> BaseException:

@@ -41,6 +41,8 @@ _OUTAGES = ("08", "28", "3D000", "40001", "40P01", "53", "57", "58", "25006")
 connection lost, log-in refused, no such database, a lost race, no resources, intervention, system
 error, read-only."""
 
+_REFUSALS = ("28", "3D000")
+
 
 class Database:
     """One database, by its address from the settings: `sqlite:///…` or `postgresql://…`."""
@@ -246,7 +248,14 @@ class _translated:  # noqa: N801  (reads as a statement)
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if error is not None and is_outage(error):
-            raise Unavailable("The database cannot be reached or cannot store this now.") from error
+            raise Unavailable(_words(error)) from error
+
+
+def _words(error: BaseException) -> str:
+    """What is wrong, for a person; the server's own words where it refused us."""
+    if (sqlstate(error) or "").startswith(_REFUSALS):
+        return f"{getattr(error, 'orig', error)}."
+    return "The database cannot be reached or cannot store this now."
 
 
 def is_outage(error: BaseException) -> bool:

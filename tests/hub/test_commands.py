@@ -82,7 +82,8 @@ NEED_SETTINGS = [
 
 def test_there_are_the_commands_that_were_promised() -> None:
     assert [" ".join(words) for words in COMMANDS] == [
-        "run", "demo", "migrate", "doctor", "connectors", "replay", "operator add", "token add",
+        "run", "demo", "migrate", "doctor", "connectors", "replay", "operator add",
+        "operator disable", "token add", "token revoke",
     ]  # fmt: skip
     assert frozenset(ROLES) == app.ALL_ROLES
     assert tuple(Role) == OPERATOR_ROLES

@@ -229,7 +229,7 @@ class Hub:
 
     @property
     def _began(self) -> dict[str, Any]:
-        return next(event for event in self.events[self._life :] if event["event"] == "began")
+        return next(event for event in self.present if event["event"] == "began")
 
     def _registered(self) -> bool:
         return self.telegram.webhook is not None and self.telegram.webhook.url == self.url + HOOK
@@ -244,10 +244,15 @@ class Hub:
         wanted = {"event": event, **fields}
         async with asyncio.timeout(PATIENCE):
             while True:
-                for found in self.events[self._life :]:
+                for found in self.present:
                     if wanted.items() <= found.items():
                         return found
                 await self._news.wait()
+
+    @property
+    def present(self) -> list[dict[str, Any]]:
+        """What it logged in this life."""
+        return self.events[self._life :]
 
     @property
     def tracebacks(self) -> list[dict[str, Any]]:
