@@ -359,8 +359,11 @@ async def test_a_throttled_reply_pauses_the_account_and_is_sent_later(
 
     throttled = await answered(hub, number, "Жауап")
     refused = await telegram.call(where=lambda call: call.status == 429)
-    await hub.logged("the account pauses")
-    assert (await hub.account())["paused_until"] is not None
+
+    async def paused() -> bool:
+        return (await hub.account())["paused_until"] is not None
+
+    await hub.eventually(paused)
     waits = await answered(hub, other, "Ответ")
 
     await hub.became(number, throttled, "sent")
