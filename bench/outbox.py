@@ -30,7 +30,7 @@ from bench.servers import Running, hub_server, provider_server
 from registry.db import Database
 from registry.ids import new_id
 from registry.intake import Rules, accept
-from registry.intake_statements import ADD_DISPATCHES, ADD_GREETINGS, CONVERSATIONS
+from registry.intake.statements import ADD_DISPATCHES, ADD_GREETINGS, CONVERSATIONS
 from registry.statements import Script
 from registry.types import ContactPoint, InboundMessage, Sender
 

@@ -9,12 +9,10 @@ from collections.abc import Generator, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
-import msgspec
 from msgspec import Struct
 
-from registry.ids import new_id, parse_id
-from registry.intake_statements import ADD_JOURNAL
-from registry.journal import SYSTEM
+from registry.ids import parse_id
+from registry.journal import ADD_JOURNAL, SYSTEM, journal_row
 from registry.statements import ID, TEXT, TIME, Row, Script, Statement
 from registry.states import RANK, advance
 from registry.types import DeliveryState
@@ -98,7 +96,7 @@ def move_forward(
     if not changed:
         return set()
     yield _SET_MESSAGES, [changed[id_] for id_ in sorted(changed)]
-    yield ADD_JOURNAL, [_journal_row(row, messages[row[0]][1], now) for row in changed.values()]
+    yield ADD_JOURNAL, [_entry(row, messages[row[0]][1], now) for row in changed.values()]
     return {messages[id_][1] for id_ in changed if messages[id_][1] is not None}
 
 
@@ -153,13 +151,16 @@ def _tries(states: Iterable[str]) -> list[DeliveryState]:
     return [DeliveryState(state) for state in states if state != DeliveryState.FAILED]
 
 
-def _journal_row(row: Row, appeal_id: int | None, now: datetime) -> Row:
+def _entry(row: Row, appeal_id: int | None, now: datetime) -> Row:
     message_id, state, at, code, reason = row
-    data = {"at": at, "code": code, "reason": reason}
-    return (
-        new_id(), now, f"message.{state}", SYSTEM, appeal_id, message_id, None,
-        msgspec.json.encode(data).decode(),
-    )  # fmt: skip
+    return journal_row(
+        f"message.{state}",
+        actor=SYSTEM,
+        now=now,
+        appeal_id=appeal_id,
+        message_id=message_id,
+        data={"at": at, "code": code, "reason": reason},
+    )
 
 
 _KNOWN = Statement(

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from registry.ids import new_id
 from registry.models import JournalEntry
+from registry.statements import ID, JSON, TEXT, TIME, Row, Statement
 
 CITIZEN = "citizen"
 SYSTEM = "system"
@@ -35,3 +38,34 @@ def record(
             data=dict(data or {}),
         )
     )
+
+
+def journal_row(
+    event: str,
+    *,
+    actor: str,
+    now: datetime,
+    appeal_id: int | None = None,
+    message_id: int | None = None,
+    contact_id: int | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> Row:
+    """An entry as a script writes it, with `ADD_JOURNAL`."""
+    written = "{}" if data is None else msgspec.json.encode(data).decode()
+    return (new_id(), now, event, actor, appeal_id, message_id, contact_id, written)
+
+
+ADD_JOURNAL = Statement(
+    """
+    INSERT INTO journal (id, at, event, actor, appeal_id, message_id, contact_id, data)
+    SELECT id, at, event, actor, appeal_id, message_id, contact_id, data FROM {rows}
+    """,
+    id=ID,
+    at=TIME,
+    event=TEXT,
+    actor=TEXT,
+    appeal_id=ID,
+    message_id=ID,
+    contact_id=ID,
+    data=JSON,
+)

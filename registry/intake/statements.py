@@ -207,21 +207,6 @@ ADD_ATTACHMENTS = Statement(
     created_at=TIME,
 )
 
-ADD_JOURNAL = Statement(
-    """
-    INSERT INTO journal (id, at, event, actor, appeal_id, message_id, contact_id, data)
-    SELECT id, at, event, actor, appeal_id, message_id, contact_id, data FROM {rows}
-    """,
-    id=ID,
-    at=TIME,
-    event=TEXT,
-    actor=TEXT,
-    appeal_id=ID,
-    message_id=ID,
-    contact_id=ID,
-    data=JSON,
-)
-
 ADD_EVENTS = Statement(
     """
     INSERT INTO journal (id, at, event, actor, appeal_id, message_id, contact_id, data, key)

@@ -1,0 +1,103 @@
+"""Which appeal a message belongs to: it joins its conversation's, reopens it, or opens another."""
+
+from registry.ids import new_id
+from registry.intake import statements as sql
+from registry.intake.batch import Appeal, Batch, Conversation, Steps, Written, language_of
+from registry.intake.rows import Growth, Rows
+from registry.journal import SYSTEM, journal_row
+from registry.numbers import counter_name, format_number
+from registry.statements import Row
+from registry.states import LIVE, Status
+from registry.types import Echo, InboundMessage
+
+SUBJECT_CHARACTERS = 120
+
+
+def appeal_for(batch: Batch, conversation: Conversation, item: Written, rows: Rows) -> Appeal:
+    """Join the conversation's appeal, reopen it, or open another; `rows` learns what that adds.
+
+    What we wrote ourselves joins whatever appeal there is, and moves none.
+    """
+    appeal = conversation.appeal
+    if appeal is None:
+        return _new_appeal(conversation, item, rows)
+    if isinstance(item, Echo):
+        return appeal
+    if appeal.status in LIVE:
+        if appeal.status is Status.PENDING:
+            _move(batch, appeal, Status.OPEN, "appeal.answered_by_citizen", rows)
+        return appeal
+    if (
+        appeal.status is Status.RESOLVED
+        and appeal.resolved_at is not None
+        and item.sent_at - appeal.resolved_at < batch.rules.join_window
+    ):
+        _move(batch, appeal, Status.OPEN, "appeal.reopened", rows)
+        return appeal
+    return _new_appeal(conversation, item, rows)
+
+
+def open_appeals(batch: Batch, rows: Rows) -> Steps:
+    """Number the new appeals in the order in which their messages were written, and insert them."""
+    if not rows.appeals:
+        return
+    year = batch.now.astimezone(batch.rules.zone).year
+    found = yield sql.COUNT, [(counter_name(year), len(rows.appeals))]
+    first = found[0][0] - len(rows.appeals) + 1
+    for serial, (appeal, _, _) in enumerate(rows.appeals, first):
+        appeal.number = format_number(batch.rules.number_prefix, year, serial)
+    numbers = {appeal.id: appeal.number for appeal, _, _ in rows.appeals}
+    for index, appeal_id in rows.placed:
+        if appeal_id in numbers:
+            batch.result.numbers[index] = numbers[appeal_id]
+    yield (
+        sql.ADD_APPEALS,
+        [_appeal_row(batch, *opened, rows.growth.pop(opened[0].id)) for opened in rows.appeals],
+    )
+    batch.result.appeals |= numbers.keys()
+
+
+def _move(batch: Batch, appeal: Appeal, status: Status, event: str, rows: Rows) -> None:
+    data = {"from": appeal.status, "to": status}
+    rows.journal.append(
+        journal_row(event, actor=SYSTEM, now=batch.now, appeal_id=appeal.id, data=data)
+    )
+    rows.grow(appeal.id).status = status
+    appeal.status = status
+    appeal.resolved_at = None
+
+
+def _new_appeal(conversation: Conversation, item: Written, rows: Rows) -> Appeal:
+    appeal = Appeal(new_id(), "", Status.NEW, None, is_new=True)
+    conversation.appeal = appeal
+    rows.appeals.append((appeal, conversation, item))
+    rows.current[conversation.id] = appeal.id
+    return appeal
+
+
+def _appeal_row(
+    batch: Batch, appeal: Appeal, conversation: Conversation, item: Written, growth: Growth
+) -> Row:
+    sender = item.sender if isinstance(item, InboundMessage) else item.recipient
+    return (
+        appeal.id,
+        appeal.number,
+        item.channel,
+        item.account,
+        conversation.id,
+        conversation.contact_id,
+        language_of(sender),
+        _subject(item.text),
+        batch.now,
+        growth.last_at,
+        growth.messages,
+        growth.unread,
+        growth.latitude,
+        growth.longitude,
+    )
+
+
+def _subject(text: str) -> str:
+    """The first line, cut to what a list shows."""
+    line = text.strip().partition("\n")[0].strip()
+    return line if len(line) <= SUBJECT_CHARACTERS else line[: SUBJECT_CHARACTERS - 1] + "…"
