@@ -21,7 +21,8 @@ def apply_events(batch: Batch) -> Steps:
     # In the same order by every process, so that two never wait for each other.
     journal.sort(key=itemgetter(-1))
     written = {row[0] for row in (yield sql.ADD_EVENTS, journal)}
-    fresh = [event for event in batch.events if _event_key(event) in written]
+    by_key = {_event_key(event): event for event in batch.events}
+    fresh = [event for key, event in by_key.items() if key in written]
     reach = _reach(batch, fresh)
     if reach:
         yield sql.SET_BLOCKED, reach

@@ -181,6 +181,18 @@ async def test_an_album_is_one_message_however_its_parts_arrive(database: Databa
     assert accepted.files
 
 
+async def test_a_late_caption_and_the_parts_after_it_join_one_album(database: Database) -> None:
+    def photo(n: int, caption: str = "") -> Inbound:
+        file = Attachment(kind=AttachmentKind.PHOTO, ref=f"file{n}")
+        return message(str(n), sequence=n, group="a1", text=caption, attachments=(file,))
+
+    first = await take(database, photo(1))
+    accepted = await take(database, photo(2, "Шұңқыр, Төле би 55"), photo(3))
+    assert accepted.fates == ["stored", "stored"]
+    assert accepted.numbers == [first.numbers[0]] * 2
+    assert await rows(database, "SELECT text FROM messages") == [("Шұңқыр, Төле би 55",)]
+
+
 async def test_album_parts_that_race_are_one_message(database: Database) -> None:
     def photo(n: int) -> Inbound:
         file = Attachment(kind=AttachmentKind.PHOTO, ref=f"file{n}")
@@ -304,6 +316,12 @@ async def test_start_greets_once_in_the_citizens_language_and_opens_nothing(
     assert await one(database, "SELECT count(*) FROM appeals") == (0,)
     assert await one(database, "SELECT count(*) FROM dispatches") == (1,)
     assert "yard-7" in str((await one(database, "SELECT data FROM journal"))[0])
+
+
+async def test_start_delivered_twice_in_one_batch_greets_once(database: Database) -> None:
+    await take(database, started(), started())
+    assert await one(database, "SELECT count(*) FROM messages") == (1,)
+    assert await one(database, "SELECT count(*) FROM dispatches") == (1,)
 
 
 async def test_a_block_is_marked_and_lifted_by_the_next_message(database: Database) -> None:
