@@ -301,11 +301,11 @@ async def retry_what_is_uncertain(hub: Hub) -> None:
 async def test_on_sqlite_kills_lose_nothing_and_double_nothing(
     start_hub: StartHub, telegram: FarAway
 ) -> None:
-    await nothing_is_lost_and_nothing_doubled(start_hub, telegram, kills=24)
+    await nothing_is_lost_and_nothing_doubled(start_hub, telegram, kills=22)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_on_postgresql_kills_lose_nothing_and_double_nothing(
     start_hub: StartHub, telegram: FarAway
 ) -> None:
-    await nothing_is_lost_and_nothing_doubled(start_hub, telegram, kills=8)
+    await nothing_is_lost_and_nothing_doubled(start_hub, telegram, kills=6)
