@@ -50,6 +50,9 @@ log = structlog.get_logger(__name__)
 ALL_ROLES = frozenset({"web", "intake", "outbox", "polling", "schedule"})
 """What a process can do; the embedded hub does all of it."""
 
+REGISTER_AGAIN = 60.0
+"""Seconds until a provider that could not be told where deliveries go is told again."""
+
 SHUTDOWN_TIMEOUT = 30.0
 """Seconds that requests under way get to finish."""
 
@@ -93,7 +96,10 @@ async def serve(
             async with _listening(hub, only=only) as address:
                 for name, loop in _loops(hub, only=only, stopping=quiet):
                     group.create_task(keep_running(name, loop, stopping=quiet), name=name)
-                registering = group.create_task(_register(hub), name="register")
+                registering = group.create_task(
+                    keep_running("register", lambda: _register(hub), stopping=quiet),
+                    name="register",
+                )
                 settle_memory()
                 log.info("ready", address=address, accounts=[str(key) for key in hub.connectors])
                 if ready is not None:
@@ -262,24 +268,34 @@ def _is_no_broken_body(record: logging.LogRecord) -> bool:
 
 
 async def _register(hub: Hub) -> None:
-    """Tell the providers where deliveries go, now that somebody listens there, and look."""
+    """Tell the providers where deliveries go, now that somebody listens there, and look.
 
-    async def register(key: AccountKey, connector: Registers) -> None:
+    A provider that cannot be told is told again and again, until it can.
+    """
+    waiting = {key: made for key, made in hub.connectors.items() if isinstance(made, Registers)}
+    while True:
+        found = await asyncio.gather(*(_registered(*account) for account in waiting.items()))
+        waiting = {key: waiting[key] for key, done in zip(waiting, found, strict=True) if not done}
+        # Not sooner: asked about a webhook that is still being set, a provider says there is none.
         try:
-            await connector.register()
-        except SendError as error:
-            cure = getattr(error, "cure", "It is tried again at the next start.")
-            log.error("not registered", account=str(key), reason=error.reason, cure=cure)
+            await check_accounts(
+                hub.connectors, database=hub.database, bus=hub.bus, clock=hub.clock
+            )
+        except Unavailable as error:
+            log.warning("the accounts could not be checked", reason=str(error))
+        if not waiting:
+            return
+        await asyncio.sleep(REGISTER_AGAIN)
 
-    async with asyncio.TaskGroup() as group:
-        for key, connector in hub.connectors.items():
-            if isinstance(connector, Registers):
-                group.create_task(register(key, connector))
-    # Not sooner: asked about a webhook that is still being set, a provider says there is none.
+
+async def _registered(key: AccountKey, connector: Registers) -> bool:
     try:
-        await check_accounts(hub.connectors, database=hub.database, bus=hub.bus, clock=hub.clock)
-    except Unavailable as error:
-        log.warning("the accounts could not be checked", reason=str(error))
+        await connector.register()
+    except SendError as error:
+        cure = getattr(error, "cure", f"It is tried again every {REGISTER_AGAIN:.0f} seconds.")
+        log.error("not registered", account=str(key), reason=error.reason, cure=cure)
+        return False
+    return True
 
 
 def _stop_on_signals(stopping: asyncio.Event) -> None:
@@ -298,8 +314,9 @@ def settle_memory() -> None:
 
 def run(main: Callable[[], Awaitable[None]]) -> None:
     """Run a coroutine to its end on the fastest event loop that is installed."""
-    # The registry's writer thread should not wait a whole 5 ms for its turn.
-    sys.setswitchinterval(0.001)
+    # The registry's thread asks for the interpreter a dozen times a batch; at Python's 5 ms a turn
+    # it would spend its life waiting for the requests.
+    sys.setswitchinterval(0.0001)
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     with contextlib.suppress(ImportError):
         import uvloop

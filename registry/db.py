@@ -8,9 +8,7 @@ reads before it writes would otherwise overwrite what another wrote in between.
 """
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -21,20 +19,19 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from registry.carriers import (
+    BUSY_SECONDS,
+    CONNECT_SECONDS,
+    PRAGMAS,
+    QUERY_SECONDS,
+    Carrier,
+    PostgresqlCarrier,
+    SqliteCarrier,
+)
 from registry.errors import Unavailable
-from registry.statements import Row, Script
+from registry.statements import Script
 
 T = TypeVar("T")
-
-BUSY_SECONDS = 5.0
-"""How long SQLite waits for another process to finish writing."""
-
-STATEMENTS = 512
-"""Statements that a connection keeps prepared: each of ours in each of its forms."""
-
-CONNECT_SECONDS = 5.0
-QUERY_SECONDS = 30.0
-"""How long PostgreSQL may take for a connection, and for one statement."""
 
 _OUTAGES = ("08", "28", "3D000", "40001", "40P01", "53", "57", "58", "25006")
 """SQLSTATEs, by their beginnings, in which the database's state and not the data is at fault:
@@ -58,8 +55,7 @@ class Database:
             self.url = url.replace("postgresql://", "postgresql+asyncpg://", 1)
         self._pool = pool
         self._writing = asyncio.Lock()
-        self._thread: ThreadPoolExecutor | None = None
-        self._writer: sqlite3.Connection | None = None
+        self._carrier: Carrier | None = None
 
     async def open(self) -> None:
         """Prepare the engines; a folder for SQLite's file is made. Raises: Unavailable."""
@@ -70,7 +66,7 @@ class Database:
                 raise Unavailable(f"The folder {self.path.parent} cannot be made.") from error
             self.writer = _sqlite_engine(self.url, pool=1, immediate=True)
             self.reader = _sqlite_engine(self.url, pool=self._pool, immediate=False)
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="registry-writer")
+            self._carrier = SqliteCarrier(self.path)
         else:
             self.writer = self.reader = create_async_engine(
                 self.url,
@@ -78,21 +74,17 @@ class Database:
                 max_overflow=0,
                 pool_timeout=CONNECT_SECONDS,
                 pool_pre_ping=True,
-                connect_args={
-                    "timeout": CONNECT_SECONDS,
-                    "command_timeout": QUERY_SECONDS,
-                    "statement_cache_size": STATEMENTS,
-                },
+                connect_args={"timeout": CONNECT_SECONDS, "command_timeout": QUERY_SECONDS},
             )
+            self._carrier = PostgresqlCarrier(self.url.replace("+asyncpg", "", 1), pool=self._pool)
         self._write_session = _sessions(self.writer)
         self._read_session = _sessions(self.reader)
 
     async def close(self) -> None:
         """Let go of every connection."""
-        if self._thread is not None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._close_writer)
-            self._thread.shutdown()
-            self._thread = None
+        if self._carrier is not None:
+            await self._carrier.close()
+            self._carrier = None
         await self.writer.dispose()
         if self.reader is not self.writer:
             await self.reader.dispose()
@@ -117,12 +109,10 @@ class Database:
         Raises: Unavailable. Whatever else the database refuses comes as its own error, and nothing
         is kept.
         """
-        if self.dialect == "sqlite":
-            async with self._writing:
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._thread, self._run_sqlite, script)
+        assert self._carrier is not None
         with _translated():
-            return await self._run_postgresql(script)
+            async with self._exclusive():
+                return await self._carrier.run(script)
 
     async def ping(self) -> None:
         """Ask whether the database answers, and has our tables. Raises: Unavailable."""
@@ -138,86 +128,9 @@ class Database:
         else:
             yield
 
-    def _run_sqlite(self, script: Script[T]) -> T:
-        try:
-            if self._writer is None:
-                self._writer = _sqlite_connection(self.path)
-            self._writer.execute("BEGIN IMMEDIATE")
-            try:
-                result = _drive(script, self._writer)
-                self._writer.execute("COMMIT")
-            except BaseException:
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
-                raise
-            return result
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:
-                raise  # the statement or its data are at fault, not the database
-            # A connection that met a full disk or an I/O error is not trusted again.
-            self._close_writer()
-            raise Unavailable(f"The database cannot store this now: {error}.") from error
-
-    def _close_writer(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-
-    async def _run_postgresql(self, script: Script[T]) -> T:
-        async with self.writer.connect() as connection:
-            raw: Any = (await connection.get_raw_connection()).driver_connection
-            async with raw.transaction():
-                try:
-                    statement, rows = next(script)
-                    while True:
-                        found = []
-                        if rows:
-                            sql, values = statement.arrays(rows)
-                            found = await raw.fetch(sql, *values)
-                        statement, rows = script.send(found)
-                except StopIteration as finished:
-                    result: T = finished.value
-                finally:
-                    script.close()
-            return result
-
-
-def _drive(script: Script[T], connection: sqlite3.Connection) -> T:
-    try:
-        statement, rows = next(script)
-        while True:
-            found: list[Row] = []
-            for sql, values in statement.portions(rows):
-                found += connection.execute(sql, values).fetchall()
-            statement, rows = script.send(found)
-    except StopIteration as finished:
-        result: T = finished.value
-        return result
-    finally:
-        script.close()
-
 
 def _sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
     return async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
-
-
-_PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
-    "PRAGMA foreign_keys=ON",
-    f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}",
-    "PRAGMA cache_size=-65536",
-    "PRAGMA temp_store=MEMORY",
-)
-
-
-def _sqlite_connection(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=STATEMENTS
-    )
-    for pragma in _PRAGMAS:
-        connection.execute(pragma)
-    return connection
 
 
 def _sqlite_engine(url: str, *, pool: int, immediate: bool) -> AsyncEngine:
@@ -228,7 +141,7 @@ def _sqlite_engine(url: str, *, pool: int, immediate: bool) -> AsyncEngine:
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # so that the BEGIN below is the only one
         cursor = connection.cursor()
-        for pragma in _PRAGMAS:
+        for pragma in PRAGMAS:
             cursor.execute(pragma)
         cursor.close()
 
@@ -270,7 +183,12 @@ def is_outage(error: BaseException) -> bool:
     if isinstance(error, PoolTimeout | OSError | TimeoutError | asyncio.TimeoutError):
         return True
     code = sqlstate(error)
-    return code is not None and _is_outage_code(code, error)
+    return _is_lost(error) if code is None else _is_outage_code(code, error)
+
+
+def _is_lost(error: BaseException) -> bool:
+    # asyncpg says so of a connection that went away between two calls, without a code.
+    return type(error).__name__ == "InterfaceError" and type(error).__module__.startswith("asyncpg")
 
 
 def _is_outage_code(code: str, error: BaseException | None) -> bool:

@@ -14,7 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from registry.db import CONNECT_SECONDS, Database, is_outage
+from registry.carriers import CONNECT_SECONDS
+from registry.db import Database, is_outage
 from registry.errors import RegistryError, Unavailable
 
 FOLDER = Path(__file__).parent / "migrations"

@@ -199,7 +199,6 @@ def _settle_went(account: AccountKey, went: Sequence[Went], *, now: datetime) ->
     ]
     if named:
         yield _NAME, sorted(named)
-    yield _TOUCH, [(account.channel, account.account, now)]
     reports: list[tuple[int, str | None, Report]] = [
         (o.claim.message_id, None, _sent(account, o))
         for o in went
@@ -218,9 +217,10 @@ def _settle_went(account: AccountKey, went: Sequence[Went], *, now: datetime) ->
                 error_reason=reason,
             )
             reports.append((owners[external_id], external_id, report))
-    if not reports:
-        return set()
-    return (yield from move_forward(reports, now=now))
+    changed = (yield from move_forward(reports, now=now)) if reports else set()
+    # Last, as intake does: whoever holds messages may wait for the account, never the other way.
+    yield _TOUCH, [(account.channel, account.account, now)]
+    return changed
 
 
 def _sent(account: AccountKey, outcome: Went) -> Report:

@@ -204,8 +204,8 @@ def _atoms(text: str, limit: int, unit: TextUnit) -> Iterator[str]:
 def _joined(text: str, start: int, index: int) -> bool:
     """Whether the code point at `index` belongs to the cluster that began at `start`."""
     before, char = text[index - 1], text[index]
-    if char < "\u0300":
-        return before == "\r" and char == "\n"
+    if char < "\u0300" or "\u0400" <= char <= "\u0482" or "\u048a" <= char <= "\u052f":
+        return before == "\r" and char == "\n"  # Latin and Cyrillic letters stand alone
     if before in "\r\n":
         return False
     if before == _ZWJ and start < index - 1:
