@@ -86,7 +86,7 @@ class Forged(ConnectorError):
 
 
 class Malformed(ConnectorError):
-    """The delivery cannot be read at all. One bad item among good ones is an `Unreadable` instead."""
+    """The delivery cannot be read at all. One bad item among good ones is an `Unreadable`."""
 
 
 class SendError(ConnectorError):
@@ -252,7 +252,7 @@ class Handshakes(Protocol):
 
 @runtime_checkable
 class Answers(Protocol):
-    """A channel whose webhook must answer more than an empty 200; asked after the delivery is stored."""
+    """A channel whose webhook answers more than an empty 200, once the delivery is stored."""
 
     def answer(self, envelope: Envelope) -> Answer: ...
 
