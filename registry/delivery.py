@@ -9,35 +9,16 @@ from collections.abc import Generator, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from msgspec import Struct
-
 from registry.ids import parse_id
 from registry.journal import ADD_JOURNAL, SYSTEM, journal_row
 from registry.statements import ID, TEXT, TIME, Row, Script, Statement
 from registry.states import RANK, advance
-from registry.types import DeliveryState
+from registry.types import DeliveryReport, DeliveryState
 
 Address: TypeAlias = tuple[str, str, str]
 
 
-class Report(Struct, kw_only=True):
-    """What a provider says of a message of ours. See `registry.types.DeliveryReport`."""
-
-    channel: str
-    account: str
-    state: DeliveryState
-    at: datetime
-    external_id: str | None = None
-    message_id: str | None = None
-    conversation: str | None = None
-    watermark: datetime | None = None
-    error_code: str | None = None
-    error_reason: str | None = None
-    links: bool = False
-    """The report also tells which external id our message got."""
-
-
-def apply_reports(reports: Sequence[Report], *, now: datetime) -> Script[set[int]]:
+def apply_reports(reports: Sequence[DeliveryReport], *, now: datetime) -> Script[set[int]]:
     """Move states forward; returns the ids of the appeals that changed."""
     found = yield from _find(reports, now=now)
     if not found:
@@ -46,7 +27,7 @@ def apply_reports(reports: Sequence[Report], *, now: datetime) -> Script[set[int
 
 
 def move_forward(
-    found: Sequence[tuple[int, str | None, Report]], *, now: datetime
+    found: Sequence[tuple[int, str | None, DeliveryReport]], *, now: datetime
 ) -> Script[set[int]]:
     """Apply reports to messages that are known: (message id, external id of the part, report)."""
     message_ids = sorted({message_id for message_id, _, _ in found})
@@ -101,8 +82,8 @@ def move_forward(
 
 
 def _find(
-    reports: Sequence[Report], *, now: datetime
-) -> Generator[Any, list[Row], list[tuple[int, str | None, Report]]]:
+    reports: Sequence[DeliveryReport], *, now: datetime
+) -> Generator[Any, list[Row], list[tuple[int, str | None, DeliveryReport]]]:
     """Which messages the reports speak of; those that nobody knows yet are kept for later."""
     yield from _link(reports)
     named = sorted({(r.channel, r.account, r.external_id) for r in reports if r.external_id})
@@ -110,7 +91,7 @@ def _find(
     if named:
         for channel, account, external_id, message_id in (yield _KNOWN, named):
             known[channel, account, external_id] = message_id
-    found: list[tuple[int, str | None, Report]] = []
+    found: list[tuple[int, str | None, DeliveryReport]] = []
     early: dict[tuple[str, ...], Row] = {}
     for report in reports:
         if report.external_id is not None:
@@ -135,11 +116,11 @@ def _find(
     return found
 
 
-def _link(reports: Sequence[Report]) -> Generator[Any, list[Row], None]:
+def _link(reports: Sequence[DeliveryReport]) -> Generator[Any, list[Row], None]:
     links = {
         (r.channel, r.account, r.external_id): parse_id(r.message_id)
         for r in reports
-        if r.links and r.external_id and r.message_id
+        if r.names and r.external_id and r.message_id
     }
     rows = [(*address, id_) for address, id_ in sorted(links.items()) if id_ is not None]
     if rows:

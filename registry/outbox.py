@@ -13,9 +13,9 @@ import msgspec
 from msgspec import Struct
 
 from registry.columns import from_stored
-from registry.delivery import Report, move_forward
+from registry.delivery import move_forward
 from registry.statements import ID, TEXT, TIME, Row, Script, Statement
-from registry.types import AccountKey, DeliveryState
+from registry.types import AccountKey, DeliveryReport, DeliveryState
 
 
 class File(Struct, frozen=True, kw_only=True):
@@ -173,7 +173,7 @@ def settle(
                 (
                     o.claim.message_id,
                     None,
-                    Report(
+                    DeliveryReport(
                         channel=account.channel,
                         account=account.account,
                         state=o.state,
@@ -199,7 +199,7 @@ def _settle_went(account: AccountKey, went: Sequence[Went], *, now: datetime) ->
     ]
     if named:
         yield _NAME, sorted(named)
-    reports: list[tuple[int, str | None, Report]] = [
+    reports: list[tuple[int, str | None, DeliveryReport]] = [
         (o.claim.message_id, None, _sent(account, o))
         for o in went
         if o.claim.part + 1 == o.claim.parts
@@ -208,7 +208,7 @@ def _settle_went(account: AccountKey, went: Sequence[Went], *, now: datetime) ->
     if named:
         waiting = yield _EARLY, [row[:3] for row in named]
         for external_id, state, at, code, reason in waiting:
-            report = Report(
+            report = DeliveryReport(
                 channel=account.channel,
                 account=account.account,
                 state=DeliveryState(state),
@@ -223,8 +223,8 @@ def _settle_went(account: AccountKey, went: Sequence[Went], *, now: datetime) ->
     return changed
 
 
-def _sent(account: AccountKey, outcome: Went) -> Report:
-    return Report(
+def _sent(account: AccountKey, outcome: Went) -> DeliveryReport:
+    return DeliveryReport(
         channel=account.channel,
         account=account.account,
         state=DeliveryState.SENT,
@@ -248,9 +248,9 @@ def expire_leases(*, resend: Container[AccountKey], now: datetime) -> Script[int
     return len(rows)
 
 
-def _unknown(row: Row, now: datetime) -> tuple[int, None, Report]:
+def _unknown(row: Row, now: datetime) -> tuple[int, None, DeliveryReport]:
     _, message_id, channel, account, _ = row
-    report = Report(
+    report = DeliveryReport(
         channel=channel,
         account=account,
         state=DeliveryState.UNCERTAIN,
@@ -280,7 +280,7 @@ def apply_early(*, now: datetime) -> Script[set[int]]:
         (
             message_id,
             external_id,
-            Report(
+            DeliveryReport(
                 channel=channel,
                 account=account,
                 state=DeliveryState(state),

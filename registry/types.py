@@ -164,6 +164,8 @@ class DeliveryReport(Struct, frozen=True, kw_only=True):
     watermark: datetime | None = None
     error_code: str | None = None
     error_reason: str | None = None
+    names: bool = False
+    """It tells as well that `message_id` of ours got `external_id`."""
 
 
 class Echo(Struct, frozen=True, kw_only=True):
