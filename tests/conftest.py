@@ -182,9 +182,9 @@ _MAY_BLOCK = [
 """Functions that may block the loop: what happens before anything is served, and tracebacks."""
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def _logs() -> None:
-    """Logs as a running hub writes them, not as structlog does when nobody set it up."""
+    """Logs as a running hub writes them, whatever the test before made of them."""
     logs.set_up(form="json")
 
 
