@@ -164,7 +164,7 @@ async def _hub(path: Path, *, unlimited: bool) -> None:
     settings = load(path)
     logs.set_up(settings)
     if unlimited:
-        connector = channel_class("telegram")
+        connector: Any = channel_class("telegram")
         connector.capabilities = structs.replace(
             connector.capabilities, rate=RateLimit(per_second=1e6)
         )

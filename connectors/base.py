@@ -4,14 +4,17 @@ A channel is a folder with `connector.py`, whose `CONNECTOR` names a class that 
 `Connector`. What only some channels have is a protocol of its own, recognised by structure.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
+from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from registry.types import (
+    AccountKey,
     Attachment,
     Capabilities,
     Clock,
@@ -24,6 +27,7 @@ from registry.types import (
 
 __all__ = [
     "AccountSettings",
+    "AccountStore",
     "Answer",
     "Answers",
     "Blocked",
@@ -36,14 +40,19 @@ __all__ = [
     "Forged",
     "Handshakes",
     "Health",
+    "Hides",
     "Malformed",
+    "MemoryStore",
     "Misconfigured",
     "Page",
     "Polls",
+    "Refreshes",
     "Registers",
     "Rejected",
     "Retryable",
     "SendError",
+    "Template",
+    "Templates",
     "Throttled",
     "Uncertain",
     "Unreachable",
@@ -60,6 +69,53 @@ class AccountSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class AccountStore(Protocol):
+    """What one account must not forget: sealed with the hub's key, and shared by its processes.
+
+    Raises: registry.errors.Unavailable.
+    """
+
+    async def read(self, name: str) -> str | None:
+        """What was written under a name; None when nothing was, or under another key."""
+        ...
+
+    async def write(self, name: str, value: str) -> None:
+        """Keep a value, a secret perhaps, in place of the one before."""
+        ...
+
+    async def add(self, name: str, amount: int) -> int:
+        """Add to a number that starts at 0, whoever else adds to it now; gives the new one."""
+        ...
+
+
+class MemoryStore:
+    """An account's store that ends with the process: for tests and one-off commands."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, str] = {}
+        self._numbers: dict[str, int] = {}
+
+    async def read(self, name: str) -> str | None:
+        return self._values.get(name)
+
+    async def write(self, name: str, value: str) -> None:
+        self._values[name] = value
+
+    async def add(self, name: str, amount: int) -> int:
+        self._numbers[name] = self._numbers.get(name, 0) + amount
+        return self._numbers[name]
+
+
+def _memory() -> Callable[[AccountKey], AccountStore]:
+    """A store of its own for every account, the same at each call."""
+
+    @cache
+    def store(_: AccountKey) -> AccountStore:
+        return MemoryStore()
+
+    return store
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What the hub gives a connector to live with."""
@@ -68,6 +124,12 @@ class Context:
     """What providers call, without a trailing slash."""
     clock: Clock = utc_now
     max_media_bytes: int = 50 * 1024 * 1024
+    store: Callable[[AccountKey], AccountStore] = field(default_factory=_memory)
+    """Opens the store of an account."""
+    folder: Path = Path()
+    """The folder of the settings' file: relative paths of an account start here."""
+    secret_key: SecretStr = field(default_factory=lambda: SecretStr(""))
+    """The hub's own, for what an account seals itself; see `registry.sealing`."""
 
     def hook(self, channel: str, account: str) -> str:
         """The public address of an account's webhook."""
@@ -127,6 +189,13 @@ class Misconfigured(SendError):
 class Retryable(SendError):
     """The message surely did not go out, and may be tried again."""
 
+    def __init__(
+        self, reason: str, *, code: str | None = None, most_tries: int | None = None
+    ) -> None:
+        super().__init__(reason, code=code)
+        self.most_tries = most_tries
+        """How often it is worth trying; None for as long as the settings say."""
+
 
 class Unreachable(Retryable):
     """The provider could not be reached, or said that it is in trouble."""
@@ -164,12 +233,16 @@ class Connector(Protocol):
 
     name: ClassVar[str]
     """The channel, as in addresses and settings: the folder's name."""
-    capabilities: ClassVar[Capabilities]
     Settings: ClassVar[type[AccountSettings]]
     kept_headers: ClassVar[frozenset[str]]
     """Lower-case names of the headers that `normalize` reads; never one that carries a secret."""
 
     account: str
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this account can carry; on the class, what one with the usual settings can."""
+        ...
 
     def __init__(self, account: str, settings: AccountSettings, context: Context) -> None: ...
 
@@ -206,6 +279,9 @@ class Diagnosis:
     summary: str
     cure: str | None = None
     details: Mapping[str, str] = field(default_factory=dict)
+    can_send: bool | None = None
+    """Whether replies go out all the same; None for as `health` says: what is down sends nothing.
+    A webhook that is not set, say, turns an account red and stops no reply."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +301,8 @@ class Page:
     cursor: str | None
     more: bool = False
     """Ask again at once, without pausing."""
+    pause: float = 0.0
+    """Seconds until the next poll, where there is no `more`; the lease is held meanwhile."""
 
 
 @runtime_checkable
@@ -285,4 +363,49 @@ class Diagnoses(Protocol):
 
     async def check(self) -> Diagnosis:
         """Ask the provider. Never raises: what fails becomes the diagnosis."""
+        ...
+
+
+@runtime_checkable
+class Refreshes(Protocol):
+    """A connector whose account needs tending: a token that ends unless it is renewed in time."""
+
+    async def refresh(self) -> None:
+        """Renew what would end soon; called every minute by one process, before `check`.
+
+        Raises: SendError.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """A text that the provider has approved, in one language."""
+
+    id: str
+    """What `ChosenTemplate.id` names: the provider's own name or id."""
+    language: str
+    name: str
+    """For people's eyes."""
+    text: str
+    """As it reads, with its variables in double braces: {{1}} or {{number}}."""
+    variables: Sequence[str] = ()
+    """The names within the braces, in the order of their first appearance."""
+
+
+@runtime_checkable
+class Templates(Protocol):
+    """A channel that carries approved templates where nothing else goes."""
+
+    async def templates(self) -> Sequence[Template]:
+        """Those the account may send now. Raises: SendError."""
+        ...
+
+
+@runtime_checkable
+class Hides(Protocol):
+    """A channel where a citizen's public comment can be hidden from others."""
+
+    async def hide(self, external_id: str, *, hidden: bool) -> None:
+        """Hide a comment, or show it again. Idempotent. Raises: SendError."""
         ...

@@ -25,7 +25,7 @@ from aiohttp import web
 from config.settings import Settings
 from connectors.base import Connector, Context, Registers, SendError
 from connectors.discovery import open_accounts
-from hub import api, webhooks
+from hub import api, files, webhooks
 from hub.api.keys import REPLAY
 from hub.health import healthz, readyz
 from hub.keys import BUS, CLOCK, CONNECTORS, DATABASE, MEDIA, METERS, SETTINGS
@@ -180,6 +180,7 @@ def application(hub: Hub) -> web.Application:
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", hub.metrics.expose)
     webhooks.add_routes(app)
+    files.add_routes(app)
     api.mount(app)
     return app
 
@@ -208,6 +209,7 @@ def _loops(
         await run_outbox(
             hub.connectors, database=hub.database, media=hub.media, bus=hub.bus, owner=hub.owner,
             stopping=stopping, pace=pace_of(hub.settings), clock=hub.clock, meters=hub.metrics,
+            links=files.links(hub.settings.public_url, hub.settings.secret_key, hub.clock),
         )  # fmt: skip
 
     async def media() -> None:

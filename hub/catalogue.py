@@ -7,7 +7,12 @@ from config.settings import SettingsError
 from connectors.discovery import channel_class, channel_names
 from registry.types import AttachmentKind, Capabilities
 
-_UNITS = {"utf16": "UTF-16 units", "codepoints": "characters", "bytes": "bytes"}
+_UNITS = {
+    "utf16": "UTF-16 units",
+    "codepoints": "characters",
+    "bytes": "bytes",
+    "weighted": "weighted characters",
+}
 _WITHOUT_FILE = frozenset({AttachmentKind.LOCATION, AttachmentKind.CONTACT})
 
 
@@ -18,7 +23,8 @@ def describe_channels(
     for channel in channel_names():
         accounts = ", ".join(sorted(channels.get(channel, {}))) or "none in the settings"
         try:
-            lines = _lines(channel_class(channel).capabilities)
+            usual: Any = channel_class(channel).capabilities
+            lines = _lines(usual)
         except SettingsError as error:
             lines = [("not usable", str(error))]
         told = [f"  {name:<14}{value}" for name, value in [("accounts", accounts), *lines]]

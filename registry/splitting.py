@@ -12,6 +12,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from registry.measuring import URL_WEIGHT, addresses, measure
 from registry.types import AttachmentKind, Capabilities, TextUnit
 
 MIN_LIMIT = 4
@@ -44,17 +45,6 @@ class PlannedPart(Struct, frozen=True):
 
     text: str
     attachments: tuple[int, ...] = ()
-
-
-def measure(text: str, unit: TextUnit) -> int:
-    """The length of a text as the provider counts it."""
-    match unit:
-        case "utf16":
-            return len(text) + sum(char > "\uffff" for char in text)
-        case "bytes":
-            return len(text.encode("utf-8", "surrogatepass"))
-        case "codepoints":
-            return len(text)
 
 
 def split_text(text: str, *, limit: int, unit: TextUnit) -> list[str]:
@@ -188,7 +178,22 @@ def _ranks(atoms: list[str]) -> list[int]:
 
 
 def _atoms(text: str, limit: int, unit: TextUnit) -> Iterator[str]:
-    """What a reader sees as one character each; code points where that is longer than a part."""
+    """What a reader sees as one character each; code points where that is longer than a part.
+
+    Where an address has a weight of its own it is one atom: cut in two it would weigh otherwise.
+    """
+    if unit != "weighted" or limit < URL_WEIGHT:
+        yield from _clusters(text, limit, unit)
+        return
+    start = 0
+    for begin, end in addresses(text):
+        yield from _clusters(text[start:begin], limit, unit)
+        yield text[begin:end]
+        start = end
+    yield from _clusters(text[start:], limit, unit)
+
+
+def _clusters(text: str, limit: int, unit: TextUnit) -> Iterator[str]:
     start = 0
     for index in range(1, len(text) + 1):
         if index < len(text) and _joined(text, start, index):

@@ -243,8 +243,21 @@ class OutboundFile(Struct, frozen=True, kw_only=True):
     size: int
     stream: Callable[[], AsyncIterator[bytes]]
     """Opens the stored file from its first byte; may be called again for a retry."""
+    link: Callable[[], str]
+    """Makes a public address that serves the file for an hour, for providers that fetch files."""
     latitude: float | None = None
     longitude: float | None = None
+
+
+class ChosenTemplate(Struct, frozen=True, kw_only=True):
+    """One of the account's approved templates, filled in: what goes when the window is closed."""
+
+    id: str
+    """As `connectors.base.Template.id` gives it."""
+    language: str
+    """The provider's code of the language ("kk", "ru", "en_US")."""
+    variables: Mapping[str, str] = {}
+    """What each of the template's variables becomes."""
 
 
 class OutboundMessage(Struct, frozen=True, kw_only=True):
@@ -265,6 +278,12 @@ class OutboundMessage(Struct, frozen=True, kw_only=True):
     last_inbound: str | None = None
     """External id of the citizen's last message: what a public reply hangs under."""
     last_inbound_at: datetime | None = None
+    previous_part: str | None = None
+    """External id of the part before this one; None for the first."""
+    template: ChosenTemplate | None = None
+    """Goes instead of the text, which is then only what the template reads as."""
+    private_reply: bool = False
+    """In a public thread: goes to the author of `last_inbound` privately."""
 
 
 class Sent(Struct, frozen=True, kw_only=True):
@@ -274,7 +293,8 @@ class Sent(Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-TextUnit = Literal["utf16", "codepoints", "bytes"]
+TextUnit = Literal["utf16", "codepoints", "bytes", "weighted"]
+"""How a provider counts: "bytes" of UTF-8, or "weighted" as X does (see `registry.measuring`)."""
 
 
 class MediaLimit(Struct, frozen=True, kw_only=True):
@@ -317,3 +337,18 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     idempotent_send: bool = False
     """The provider drops a repeated send by our id, so that an unknown outcome may be retried."""
     rate: RateLimit = RateLimit(per_second=10.0)
+    segments: bool = False
+    """A text is carried, and paid for, in SMS segments of GSM-7 or UCS-2."""
+    templates: bool = False
+    """Approved templates go when the reply window is closed, and before anybody has written."""
+    private_reply_hours: float | None = None
+    """Of a public thread: hours after a comment within which its author can be answered privately,
+    once; None where that cannot be done."""
+    hides: bool = False
+    """Of a public thread: a citizen's comment can be hidden from others."""
+    public: "Capabilities | None" = None
+    """What the channel's public threads can carry; None for a channel that has none."""
+
+    def of(self, *, public: bool) -> "Capabilities":
+        """The capabilities of one kind of thread."""
+        return self if not public or self.public is None else self.public

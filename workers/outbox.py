@@ -7,7 +7,7 @@ What became of the sends is written together, by group commit.
 import asyncio
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -56,6 +56,9 @@ log = structlog.get_logger(__name__)
 
 Outcome = Went | Later | Over
 
+Links = Callable[[int, str], str]
+"""Makes the public address of a file, by its attachment's id and its name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
@@ -91,6 +94,7 @@ class Sender:
         clock: Clock,
         meters: Meters,
         alarm: Alarm,
+        links: Links,
     ) -> None:
         self._account = account
         self._connector = connector
@@ -101,6 +105,7 @@ class Sender:
         self._clock = clock
         self._meters = meters
         self._alarm = alarm
+        self._links = links
         self._budget = Budget(connector.capabilities.rate)
         self._spacing = timedelta(seconds=connector.capabilities.rate.per_conversation_seconds)
         self._next_at: dict[int, datetime] = {}
@@ -323,13 +328,15 @@ class Sender:
 
     def _file(self, file: File) -> OutboundFile:
         path = file.path or ""
+        name = file.name or f"{file.kind}-{file.id}"
         return OutboundFile(
             id=str(file.id),
             kind=AttachmentKind(file.kind),
-            name=file.name or f"{file.kind}-{file.id}",
+            name=name,
             mime=file.mime or "application/octet-stream",
             size=file.size or 0,
             stream=lambda: self._media.stream(path),
+            link=lambda: self._links(file.id, name),
             latitude=file.latitude,
             longitude=file.longitude,
         )
@@ -374,6 +381,7 @@ async def run_outbox(
     bus: Bus,
     owner: str,
     stopping: asyncio.Event,
+    links: Links,
     pace: Pace | None = None,
     clock: Clock = utc_now,
     meters: Meters | None = None,
@@ -390,6 +398,7 @@ async def run_outbox(
             clock=clock,
             meters=meters or NoMeters(),
             alarm=bus.listen(Topic.OUTBOX),
+            links=links,
         )
         for account, connector in connectors.items()
     ]

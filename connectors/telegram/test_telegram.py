@@ -272,7 +272,13 @@ def file(
             yield content[start : start + 65_536]
 
     return OutboundFile(
-        id="f1", kind=kind, name=name, mime="application/pdf", size=len(content), stream=stream
+        id="f1",
+        kind=kind,
+        name=name,
+        mime="application/pdf",
+        size=len(content),
+        stream=stream,
+        link=lambda: "https://hub.example.kz/files/1",
     )
 
 
@@ -745,7 +751,13 @@ async def test_a_file_that_breaks_off_was_surely_not_sent(
 
     whole = file()
     breaks = OutboundFile(
-        id="f", kind=whole.kind, name="a.pdf", mime=whole.mime, size=10, stream=broken
+        id="f",
+        kind=whole.kind,
+        name="a.pdf",
+        mime=whole.mime,
+        size=10,
+        stream=broken,
+        link=lambda: "https://hub.example.kz/files/1",
     )
     with pytest.raises(Unreachable):
         await bot.send(reply("", breaks))

@@ -22,6 +22,7 @@ from importlib.util import find_spec
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -57,7 +58,8 @@ from connectors.testing.fixtures import Case, cases, differing, outcome, unpaire
 from connectors.testing.guard import localhost_only, no_io
 from connectors.testing.mutations import mutated
 from connectors.testing.sandbox import Call, Failure, Sandbox
-from registry.splitting import measure, plan_parts
+from registry.measuring import measure
+from registry.splitting import plan_parts
 from registry.types import (
     Attachment,
     AttachmentKind,
@@ -182,8 +184,22 @@ def _with_webhook(suite: type["ConnectorContract"]) -> bool:
     return suite.has_webhook
 
 
+def _reads(suite: type["ConnectorContract"]) -> bool:
+    return suite.reads
+
+
+def _verifies(suite: type["ConnectorContract"]) -> bool:
+    return suite.has_webhook and suite.reads
+
+
+def _capabilities(suite: type["ConnectorContract"]) -> Capabilities:
+    """What the suite's account can carry in the suite's kind of thread."""
+    made = suite()
+    return made.open(made.settings(NOWHERE)).capabilities.of(public=suite.public)
+
+
 def _with(method: str) -> Callable[[type["ConnectorContract"]], bool]:
-    return lambda suite: hasattr(suite.connector_class, method)
+    return lambda suite: suite.reads and hasattr(suite.connector_class, method)
 
 
 class ConnectorContract:
@@ -205,6 +221,11 @@ class ConnectorContract:
     conversation: ClassVar[str] = "100200300"
     """A conversation in which the sandbox lets us write."""
     public: ClassVar[bool] = False
+    """Whether `conversation` is a public thread."""
+    reads: ClassVar[bool] = True
+    """False for a second suite of a channel that sends otherwise and reads the same fixtures."""
+    fixtures_folder: ClassVar[str] = "fixtures"
+    """Where the recorded deliveries lie; a variant of a channel has a folder within it."""
     last_inbound: ClassVar[str] = "1"
     """External id of a message that the sandbox knows as the citizen's last."""
 
@@ -235,6 +256,10 @@ class ConnectorContract:
     def headers(self, case: Case) -> Mapping[str, str]:
         """Headers besides the signature that came with a recorded delivery."""
         return {}
+
+    def query(self, case: Case) -> str:
+        """The query string with which a recorded delivery came."""
+        return ""
 
     def is_send(self, call: Call) -> bool:
         """Whether a call is the one that carries the message, where a send makes several.
@@ -280,7 +305,7 @@ class ConnectorContract:
     @classmethod
     def fixtures(cls) -> Path:
         """The folder of the recorded deliveries."""
-        return cls.folder() / "fixtures"
+        return cls.folder() / cls.fixtures_folder
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One test for each recorded delivery and each row of the tables of failures."""
@@ -294,7 +319,7 @@ class ConnectorContract:
 
     @property
     def capabilities(self) -> Capabilities:
-        return self.connector_class.capabilities
+        return _capabilities(type(self))
 
     def open(
         self, keys: Mapping[str, Any], *, account: str = ACCOUNT, now: datetime = NOW
@@ -311,6 +336,7 @@ class ConnectorContract:
             "channel": self.connector_class.name,
             "account": ACCOUNT,
             "action": case.action if case else "",
+            "query": self.query(case) if case else "",
             "headers": CIMultiDict(self.headers(case) if case else {}),
             "body": body,
             "received_at": NOW,
@@ -423,12 +449,14 @@ class ConnectorContract:
         missing = {"set-up", "limits", "sources"} - headings
         assert not missing, f"README.md lacks the headings {', '.join(sorted(missing))}"
 
+    @applies(_reads)
     def test_there_are_fixtures_and_a_citizens_message_among_them(self, reader: Connector) -> None:
         found = cases(self.fixtures())
         assert found, f"record a delivery in {self.fixtures().name}/ first"
         values = [value for case in found for value in self.values_of(case, reader)]
         assert any(isinstance(value, InboundMessage) for value in values), "no message in them"
 
+    @applies(_reads)
     def test_every_file_of_the_fixtures_has_its_pair(self) -> None:
         assert unpaired(self.fixtures()) == [], (
             "each <case>.json needs its <case>.expected.json: "
@@ -463,6 +491,7 @@ class ConnectorContract:
         assert all(kinds <= can.media.keys() for kinds in can.album), "an album of unknown kinds"
         assert all(limit.max_bytes > 0 for limit in can.media.values())
 
+    @applies(_reads)
     def test_every_receipt_that_is_declared_has_a_fixture(self, reader: Connector) -> None:
         found = cases(self.fixtures())
         values = [value for case in found for value in self.values_of(case, reader)]
@@ -503,19 +532,19 @@ class ConnectorContract:
 
     # --- Signatures ------------------------------------------------------------------------------
 
-    @applies(_with_webhook)
+    @applies(_verifies)
     def test_a_delivery_that_the_provider_signed_is_let_in(
         self, case: Case, reader: Connector
     ) -> None:
         reader.verify(self.signed(case, self.settings(NOWHERE)))
 
-    @applies(_with_webhook)
+    @applies(_verifies)
     def test_a_delivery_without_its_signature_is_forged(
         self, case: Case, reader: Connector
     ) -> None:
         self._assert_forged(reader, self.envelope(self.body(case.content()), case=case))
 
-    @applies(_with_webhook)
+    @applies(_verifies)
     @pytest.mark.parametrize(
         "spoil",
         [
@@ -538,7 +567,7 @@ class ConnectorContract:
         headers = CIMultiDict({name: spoil(value) for name, value in signature.items()})
         self._assert_forged(reader, msgspec.structs.replace(envelope, headers=headers))
 
-    @applies(_with_webhook)
+    @applies(_verifies)
     def test_a_delivery_signed_for_another_account_is_forged(
         self, case: Case, other_reader: Connector
     ) -> None:
@@ -546,7 +575,7 @@ class ConnectorContract:
         replayed = msgspec.structs.replace(ours, account=OTHER_ACCOUNT)
         self._assert_forged(other_reader, replayed)
 
-    @applies(lambda suite: suite.has_webhook and suite.signs_body)
+    @applies(lambda suite: suite.has_webhook and suite.signs_body and suite.reads)
     def test_a_signed_delivery_that_was_altered_is_forged(
         self, case: Case, reader: Connector
     ) -> None:
@@ -554,7 +583,7 @@ class ConnectorContract:
         self._assert_forged(reader, msgspec.structs.replace(envelope, body=envelope.body + b" "))
         self._assert_forged(reader, msgspec.structs.replace(envelope, body=b""))
 
-    @applies(_with_webhook)
+    @applies(_verifies)
     @pytest.mark.parametrize("body", _GARBAGE, ids=range(len(_GARBAGE)))
     def test_garbage_without_a_signature_is_forged(self, body: bytes, reader: Connector) -> None:
         self._assert_forged(reader, self.envelope(body))
@@ -592,6 +621,7 @@ class ConnectorContract:
         except Malformed:
             return []
 
+    @applies(_reads)
     def test_a_fixture_gives_what_is_expected_in_full(self, case: Case, reader: Connector) -> None:
         found = outcome(lambda: reader.normalize(self.recorded(case)))
         difference = differing(case.expected(), found)
@@ -601,6 +631,7 @@ class ConnectorContract:
             f"{difference}"
         )
 
+    @applies(_reads)
     def test_normalize_is_pure(self, case: Case, reader: Connector) -> None:
         envelope = self.recorded(case)
         before = copy.deepcopy(envelope)
@@ -610,25 +641,30 @@ class ConnectorContract:
         assert again == first, "the same delivery gives something else the second time"
         assert envelope == before, "normalize changed its envelope"
 
+    @applies(_reads)
     async def test_normalize_does_not_ask_the_time(self, case: Case, reader: Connector) -> None:
         later = self.open(self.settings(NOWHERE), now=NOW + timedelta(days=30))
         found = [outcome(partial(c.normalize, self.recorded(case))) for c in (reader, later)]
         await later.close()
         assert found[0] == found[1], "what a delivery gives depends on when it is read"
 
+    @applies(_reads)
     def test_values_of_a_fixture_are_sound(self, case: Case, reader: Connector) -> None:
         for value in self.values_of(case, reader):
             self._assert_sound(value)
 
+    @applies(_reads)
     @pytest.mark.parametrize("body", _GARBAGE, ids=range(len(_GARBAGE)))
     def test_garbage_is_malformed_or_nothing(self, body: bytes, reader: Connector) -> None:
         self._assert_survives(reader, self.envelope(body))
 
+    @applies(_reads)
     def test_a_fixture_that_breaks_off_is_survived(self, case: Case, reader: Connector) -> None:
         whole = self.recorded(case)
         for end in range(0, len(whole.body), max(1, len(whole.body) // 50)):
             self._assert_survives(reader, msgspec.structs.replace(whole, body=whole.body[:end]))
 
+    @applies(_reads)
     @effort(_DETERMINED, max_examples=MUTATIONS)
     @given(data=st.data())
     def test_mutated_fixtures_are_survived(self, reader: Connector, data: st.DataObject) -> None:
@@ -639,6 +675,7 @@ class ConnectorContract:
         envelope = msgspec.structs.replace(self.recorded(case), body=self.body(content))
         self._assert_survives(reader, envelope)
 
+    @applies(_reads)
     @effort(_DETERMINED, max_examples=100)
     @given(body=st.binary(max_size=300))
     @example(body=b"\xef\xbb\xbf{}")
@@ -703,14 +740,14 @@ class ConnectorContract:
             )
             assert sent.external_ids, sorted(kinds)
 
-    @applies(lambda suite: suite.connector_class.capabilities.threads)
+    @applies(lambda suite: _capabilities(suite).threads)
     async def test_a_reply_can_point_at_the_message_it_answers(
         self, connector: Connector, provider: Sandbox
     ) -> None:
         await connector.send(self.message(reply_to=self.last_inbound))
         self._assert_arrived(provider, [PLAIN])
 
-    @applies(lambda suite: suite.connector_class.capabilities.idempotent_send)
+    @applies(lambda suite: _capabilities(suite).idempotent_send)
     async def test_a_repeated_send_arrives_once_where_that_is_promised(
         self, connector: Connector, provider: Sandbox
     ) -> None:
@@ -959,6 +996,7 @@ def _file(kind: AttachmentKind, limit: MediaLimit, *, number: int = 0) -> Outbou
         mime=mime,
         size=0 if place else len(content),
         stream=stream,
+        link=lambda: f"{PUBLIC_URL}/files/{number}/1/signature/{quote(name)}",
         latitude=43.238949 if place else None,
         longitude=76.889709 if place else None,
     )

@@ -5,6 +5,7 @@ What is written is what the code does now, right or wrong: read the difference b
 
 import argparse
 import sys
+from collections.abc import Container
 from functools import partial
 from importlib import import_module
 
@@ -19,39 +20,48 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("case", nargs="*", help="only these cases; every one when none is named")
     options = parser.parse_args(arguments)
     try:
-        suite = suite_of(options.channel)
+        suites = suites_of(options.channel)
     except LookupError as error:
         print(error.args[0], file=sys.stderr)
         return 1
-    known = {case.name: case for case in cases(suite.fixtures())}
+    known = {case.name for suite in suites for case in cases(suite.fixtures())}
     unknown = [name for name in options.case if name not in known]
     if unknown:
         print(f"{options.channel} has no fixture {', '.join(unknown)}.", file=sys.stderr)
         return 1
+    for suite in suites:
+        _write(suite, options.case or known)
+    return 0
+
+
+def _write(suite: ConnectorContract, names: Container[str]) -> None:
     reader = suite.open(suite.settings(NOWHERE))
-    for name in options.case or known:
-        case = known[name]
+    for case in cases(suite.fixtures()):
+        if case.name not in names:
+            continue
         text = written(outcome(partial(reader.normalize, suite.recorded(case))))
         path = case.expected_path
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
             print(f"wrote {path.name}")
-    return 0
 
 
-def suite_of(channel: str) -> ConnectorContract:
-    """The channel's own contract suite. Raises: LookupError, one sentence."""
+def suites_of(channel: str) -> list[ConnectorContract]:
+    """The channel's own suites that read fixtures. Raises: LookupError, one sentence."""
     name = f"connectors.{channel}.test_{channel}"
     try:
         module = import_module(name)
     except ModuleNotFoundError as error:
         raise LookupError(f"There is no {error.name}; is {channel!r} a channel?") from error
-    for found in vars(module).values():
-        if not (isinstance(found, type) and issubclass(found, ConnectorContract)):
-            continue
-        if found is not ConnectorContract:
-            return found()
-    raise LookupError(f"{name} has no subclass of ConnectorContract.")
+    found = [
+        made()
+        for made in vars(module).values()
+        if isinstance(made, type) and issubclass(made, ConnectorContract)
+        if hasattr(made, "connector_class") and made.reads
+    ]
+    if not found:
+        raise LookupError(f"{name} has no subclass of ConnectorContract.")
+    return found
 
 
 if __name__ == "__main__":

@@ -44,7 +44,11 @@ class _Span(NamedTuple):
 
 async def download(request: web.Request) -> web.StreamResponse:
     """`GET attachments/{id}`, whole or the one range asked for."""
-    id_ = id_of(request, "attachment")
+    return await serve(request, id_of(request, "attachment"))
+
+
+async def serve(request: web.Request, id_: int) -> web.StreamResponse:
+    """The file of an attachment. Raises: NotFound, Problem."""
     async with request.config_dict[DATABASE].read() as session:
         file = await session.get(Attachment, id_)
     if file is None:

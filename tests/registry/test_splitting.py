@@ -4,7 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from registry.splitting import MIN_LIMIT, PlannedPart, measure, plan_parts, split_text
+from registry.measuring import measure
+from registry.splitting import MIN_LIMIT, PlannedPart, plan_parts, split_text
 from registry.types import Attachment, AttachmentKind, Capabilities, MediaLimit, TextUnit
 
 UNITS: tuple[TextUnit, ...] = ("utf16", "codepoints", "bytes")

@@ -148,6 +148,7 @@ class Outbox:
             clock=self.clock,
             meters=NoMeters(),
             alarm=self.bus.listen(Topic.OUTBOX),
+            links=lambda id_, name: f"https://hub.example.kz/files/{id_}/{name}",
         )
 
 
