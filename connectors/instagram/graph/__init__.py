@@ -1,0 +1,1 @@
+"""Instagram through Meta's own API, the official way."""
