@@ -23,10 +23,11 @@ import structlog
 from aiohttp import web
 
 from config.settings import Settings
-from connectors.base import Connector, Context, Registers, SendError
+from connectors.base import Connector, Registers, SendError
 from connectors.discovery import open_accounts
 from hub import api, files, webhooks
 from hub.api.keys import REPLAY
+from hub.context import context_of
 from hub.health import healthz, readyz
 from hub.keys import BUS, CLOCK, CONNECTORS, DATABASE, MEDIA, METERS, SETTINGS
 from hub.metrics import Metrics
@@ -44,6 +45,7 @@ from workers.outbox import Pace, run_outbox
 from workers.polling import run_polling
 from workers.schedule import check_accounts, run_schedule
 from workers.supervisor import keep_running
+from workers.traffic import Traffic, run_traffic
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +74,7 @@ class Hub:
     intake: Intake
     bus: Bus
     metrics: Metrics
+    traffic: Traffic
     clock: Clock
     owner: str
     """This process's name in leases."""
@@ -116,13 +119,12 @@ async def open_hub(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterat
     """Open everything but the loops and the web server. Raises: SettingsError, CannotStart."""
     if not settings.bus.url.startswith("local:"):
         raise CannotStart(f"bus.url: this version carries only local:, not {settings.bus.url}.")
-    context = Context(
-        public_url=settings.public_url, clock=clock, max_media_bytes=settings.media.max_bytes
-    )
-    metrics = Metrics()
+    traffic = Traffic(clock=clock)
+    metrics = Metrics(traffic)
     async with contextlib.AsyncExitStack() as stack:
         database = await _open_database(settings)
         stack.push_async_callback(database.close)
+        context = context_of(settings, database, clock=clock)
         media = MediaStore(settings.media.url, folder=settings.folder / "var" / "media")
         connectors = open_accounts(settings.channels, context)
         for connector in connectors.values():
@@ -139,6 +141,7 @@ async def open_hub(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterat
             intake=intake,
             bus=bus,
             metrics=metrics,
+            traffic=traffic,
             clock=clock,
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
         )
@@ -231,7 +234,11 @@ def _loops(
             stopping=stopping, clock=hub.clock,
         )  # fmt: skip
 
+    async def traffic() -> None:
+        await run_traffic(hub.traffic, database=hub.database, stopping=stopping)
+
     roles = {
+        "web": [("traffic", traffic)],
         "outbox": [("outbox", outbox), ("media", media)],
         "polling": [("polling", polling)],
         "schedule": [("schedule", schedule)],

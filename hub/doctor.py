@@ -7,6 +7,7 @@ import asyncio
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,19 +19,22 @@ from sqlalchemy.exc import DBAPIError
 from config.settings import DEFAULT_FILE, Settings, SettingsError, load
 from connectors.base import (
     Connector,
-    Context,
     Diagnoses,
+    Diagnosis,
     Health,
     Misconfigured,
     Registers,
     SendError,
 )
 from connectors.discovery import open_accounts
+from hub.context import context_of
+from registry.accounts import account_states
 from registry.db import Database
 from registry.errors import RegistryError
 from registry.media import MediaStore
-from registry.migrate import HEAD, REVISIONS, current_revision
-from registry.types import AccountKey
+from registry.migrate import HEAD, REVISIONS, current_revision, is_current
+from registry.types import AccountKey, utc_now
+from workers.schedule import watched
 
 LEAST_SQLITE = (3, 38, 0)
 """The first version that reads JSON as we use it without being asked to."""
@@ -200,27 +204,43 @@ def _folders(settings: Settings) -> Iterator[Path]:
 
 
 async def _accounts(settings: Settings) -> Sequence[Finding]:
-    context = Context(public_url=settings.public_url, max_media_bytes=settings.media.max_bytes)
-    try:
-        connectors = open_accounts(settings.channels, context)
-    except SettingsError as error:
-        return [Finding(level=Level.RED, what="accounts", said=str(error))]
-    if not connectors:
-        return [
-            Finding(
-                level=Level.YELLOW,
-                what="accounts",
-                said="There are none.",
-                cure="Add one to the settings; `hub connectors` lists the channels there are.",
-            )
-        ]
-    return await asyncio.gather(*(_account(key, found) for key, found in connectors.items()))
+    async with _usable(settings) as database:
+        try:
+            connectors = open_accounts(settings.channels, context_of(settings, database))
+        except SettingsError as error:
+            return [Finding(level=Level.RED, what="accounts", said=str(error))]
+        if not connectors:
+            return [
+                Finding(
+                    level=Level.YELLOW,
+                    what="accounts",
+                    said="There are none.",
+                    cure="Add one to the settings; `hub connectors` lists the channels there are.",
+                )
+            ]
+        return await asyncio.gather(
+            *(_account(key, found, database) for key, found in connectors.items())
+        )
+
+
+@asynccontextmanager
+async def _usable(settings: Settings) -> AsyncIterator[Database | None]:
+    """The database, if it can be used: what is wrong with it has been said already."""
+    async with AsyncExitStack() as stack:
+        found: Database | None = None
+        with suppress(DBAPIError, RegistryError, ModuleNotFoundError):
+            database = Database(settings.database.url.get_secret_value(), folder=settings.folder)
+            if database.dialect != "sqlite" or database.path.exists():
+                await database.open()
+                stack.push_async_callback(database.close)
+                found = database if await is_current(database) else None
+        yield found
 
 
 _LEVELS = {Health.OK: Level.GREEN, Health.DEGRADED: Level.YELLOW, Health.DOWN: Level.RED}
 
 
-async def _account(key: AccountKey, connector: Connector) -> Finding:
+async def _account(key: AccountKey, connector: Connector, database: Database | None) -> Finding:
     what = str(key)
     try:
         async with asyncio.timeout(ACCOUNT_SECONDS):
@@ -229,6 +249,8 @@ async def _account(key: AccountKey, connector: Connector) -> Finding:
             if not isinstance(connector, Diagnoses):
                 return Finding(level=Level.GREEN, what=what, said="There is nothing to check.")
             found = await connector.check()
+            if database is not None:
+                found = await _watched(key, found, database)
             level = _LEVELS[found.health]
             return Finding(level=level, what=what, said=found.summary, cure=found.cure)
     except SendError as error:
@@ -239,3 +261,10 @@ async def _account(key: AccountKey, connector: Connector) -> Finding:
         return Finding(level=Level.RED, what=what, said=said, cure="Check the network.")
     finally:
         await connector.close()
+
+
+async def _watched(key: AccountKey, told: Diagnosis, database: Database) -> Diagnosis:
+    """What the running hub has seen of the account may be worse than what the provider tells."""
+    async with database.read() as session:
+        state = (await account_states(session)).get(key)
+    return await watched(key, told, state, database, now=utc_now())

@@ -32,6 +32,7 @@ from hub.keys import BUS, CLOCK, DATABASE
 from registry.errors import Unavailable
 from registry.models import AccountState, Attachment, Buried, Dispatch
 from registry.types import AccountKey
+from workers.traffic import Traffic
 
 READ_SECONDS = 3.0
 """How long the database may take; a scrape that gets no depths still gets the counts."""
@@ -133,8 +134,10 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # a second line for 
 class Metrics:
     """The numbers of one process; it is the loops' `workers.meters.Meters`."""
 
-    def __init__(self) -> None:
+    def __init__(self, traffic: Traffic | None = None) -> None:
+        """`traffic` learns of what comes as well: it is kept in the database, hour by hour."""
         self.registry = CollectorRegistry(auto_describe=True)
+        self._traffic = traffic or Traffic()
         self._received = self._counter(RECEIVED)
         self._stored = self._counter(STORED)
         self._duplicates = self._counter(DUPLICATES)
@@ -158,12 +161,14 @@ class Metrics:
     def forged(self, account: AccountKey) -> None:
         """A delivery's signature was wrong or missing."""
         self._rejected[account].inc()
+        self._traffic.forged(account)
 
     def took_in(self, account: AccountKey, *, stored: int, duplicates: int, applied: int) -> None:
         """A batch brought these from one account."""
         self._received[account].inc(stored + duplicates + applied)
         if stored:
             self._stored[account].inc(stored)
+            self._traffic.received(account, stored)
         if duplicates:
             self._duplicates[account].inc(duplicates)
         if applied:

@@ -1,13 +1,15 @@
 """How our accounts are: health, pauses and last signs of life, as every process sees them."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from sqlmodel import select
+from sqlalchemy import update
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.journal import SYSTEM, record
-from registry.models import AccountState
-from registry.types import AccountKey
+from registry.models import AccountState, Dispatch, Message
+from registry.types import AccountKey, DeliveryState
 
 
 async def set_health(
@@ -18,11 +20,22 @@ async def set_health(
     summary: str,
     cure: str | None,
     now: datetime,
+    can_send: bool | None = None,
+    details: Mapping[str, str] | None = None,
 ) -> bool:
-    """Note how an account is; a change goes to the journal. Returns whether it changed."""
+    """Note how an account is; a change goes to the journal. Returns whether it changed.
+
+    `can_send` None is as `health` says: what is down sends nothing. Replies that must wait say so.
+    """
     state = await _state(session, account)
     before, state.health = state.health, health
     state.summary, state.cure, state.checked_at = summary, cure, now
+    could_send = state.can_send
+    state.can_send = health != "down" if can_send is None else can_send
+    if details is not None:
+        state.details = dict(details)
+    if could_send and not state.can_send:
+        await _explain_waiting(session, account, f"The account does not work: {summary}")
     if before == health:
         return False
     record(
@@ -33,6 +46,20 @@ async def set_health(
         data={"account": str(account), "from": before, "to": health, "summary": summary},
     )
     return True
+
+
+async def _explain_waiting(session: AsyncSession, account: AccountKey, reason: str) -> None:
+    """Tell of every reply that waits for the account why it does."""
+    waiting = select(Dispatch.message_id).where(
+        Dispatch.channel == account.channel,
+        Dispatch.account == account.account,
+        col(Dispatch.state).in_(("queued", "sending")),
+    )
+    await session.exec(
+        update(Message)
+        .where(col(Message.id).in_(waiting), col(Message.state) == DeliveryState.QUEUED)
+        .values(error_code="account_down", error_reason=reason)
+    )
 
 
 async def pause(session: AsyncSession, account: AccountKey, *, until: datetime) -> None:

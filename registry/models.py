@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    true,
 )
 from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
@@ -79,7 +80,9 @@ class Contact(Table, table=True):
     id: int = _id()
     name: str | None = None
     language: str | None = None
-    """A two-letter code: what they write in, or what an operator set."""
+    """"kk", "ru", "en" or "mixed": what they write in, or what an operator set."""
+    language_fixed: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """An operator set the language: what they write changes it no more."""
     created_at: datetime = _time()
     merged_into_id: int | None = _reference("contacts.id", nullable=True)
 
@@ -105,7 +108,10 @@ class Conversation(Table, table=True):
     """
 
     __tablename__ = "conversations"
-    __table_args__ = (UniqueConstraint("channel", "account", "key"),)
+    __table_args__ = (
+        UniqueConstraint("channel", "account", "key"),
+        Index("ix_conversations_contact_id_channel_account", "contact_id", "channel", "account"),
+    )
 
     id: int = _id()
     channel: str
@@ -113,7 +119,7 @@ class Conversation(Table, table=True):
     key: str
     """The provider's id of the thread."""
     public: bool = False
-    contact_id: int = _reference("contacts.id", index=True)
+    contact_id: int = _reference("contacts.id")
     point_id: int = _reference("contact_points.id")
     appeal_id: int | None = _plain_id()
     """The appeal that a new message joins, or reopens, or follows. No foreign key: an appeal
@@ -230,6 +236,12 @@ class Message(Table, table=True):
     """Tells a repeated request from another one under the same key."""
     edited_at: datetime | None = _time(nullable=True)
     deleted_at: datetime | None = _time(nullable=True)
+    language: str | None = None
+    """What a citizen's text is in, where it can be told."""
+    private_reply_to: str | None = None
+    """External id of the public comment whose author this answers privately."""
+    hidden_at: datetime | None = _time(nullable=True)
+    """Since when a public comment is hidden from others, by us."""
 
 
 class ExternalId(Table, table=True):
@@ -462,6 +474,38 @@ class AccountState(Table, table=True):
     """The provider asked for a pause: no send begins before."""
     last_in_at: datetime | None = _time(nullable=True)
     last_out_at: datetime | None = _time(nullable=True)
+    can_send: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
+    """Whether sends may begin: an account can be red and send all the same."""
+    details: dict[str, str] = _json()
+    """What the provider told of the account, for people's eyes."""
+
+
+class AccountValue(Table, table=True):
+    """What one account must not forget: a sealed text, or a number that is added to."""
+
+    __tablename__ = "account_values"
+
+    channel: str = Field(primary_key=True)
+    account: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    sealed: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    number: int = Field(default=0, sa_column=Column(Id, nullable=False, server_default="0"))
+    changed_at: datetime = _time()
+
+
+class Traffic(Table, table=True):
+    """What an account brought within five minutes: what is usual is learnt from it."""
+
+    __tablename__ = "traffic"
+
+    channel: str = Field(primary_key=True)
+    account: str = Field(primary_key=True)
+    slot: datetime = Field(sa_column=Column(UtcTime, primary_key=True))
+    """When the five minutes began."""
+    received: int = Field(default=0, sa_column=Column(Id, nullable=False, server_default="0"))
+    """Messages registered."""
+    forged: int = Field(default=0, sa_column=Column(Id, nullable=False, server_default="0"))
+    """Deliveries refused for their signature."""
 
 
 class Counter(Table, table=True):

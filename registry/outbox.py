@@ -15,7 +15,7 @@ from msgspec import Struct
 from registry.columns import from_stored
 from registry.delivery import move_forward
 from registry.statements import ID, TEXT, TIME, Row, Script, Statement
-from registry.types import AccountKey, DeliveryReport, DeliveryState
+from registry.types import AccountKey, ChosenTemplate, DeliveryReport, DeliveryState
 
 
 class File(Struct, frozen=True, kw_only=True):
@@ -50,11 +50,17 @@ class Claim(Struct, frozen=True, kw_only=True):
     last_inbound_at: datetime | None
     attempts: int
     created_at: datetime
+    previous_part: str | None = None
+    """External id of the part before."""
+    template: ChosenTemplate | None = None
+    private_reply_to: str | None = None
+    """External id of the comment whose author is answered privately."""
 
 
 class _Part(Struct):
     text: str
     attachments: list[str]
+    template: ChosenTemplate | None = None
 
 
 _parts = msgspec.json.Decoder(list[_Part])
@@ -90,6 +96,7 @@ def _claim(row: Row, part: _Part, files: dict[int, File]) -> Claim:
     (
         id_, message_id, appeal_id, number, conversation_id, _, next_part, part_count, attempts,
         created_at, conversation, public, last_inbound, last_inbound_at, reply_to,
+        private_reply_to, previous_part,
     ) = row  # fmt: skip
     return Claim(
         id=id_,
@@ -108,6 +115,9 @@ def _claim(row: Row, part: _Part, files: dict[int, File]) -> Claim:
         last_inbound_at=None if last_inbound_at is None else from_stored(last_inbound_at),
         attempts=attempts,
         created_at=from_stored(created_at),
+        previous_part=previous_part,
+        template=part.template,
+        private_reply_to=private_reply_to,
     )
 
 
@@ -309,7 +319,7 @@ _DUE = Statement(
       AND NOT EXISTS (
         SELECT 1 FROM accounts s
         WHERE s.channel = {first:channel} AND s.account = {first:account}
-          AND (s.health = 'down' OR s.paused_until > {first:now}))
+          AND (NOT s.can_send OR s.paused_until > {first:now}))
     ORDER BY d.due_at, d.id
     LIMIT {first:n}
     {claim:d}
@@ -324,7 +334,10 @@ _CLAIMED = Statement(
     """
     SELECT d.id, d.message_id, m.appeal_id, a.number, d.conversation_id, CAST(d.parts AS text),
       d.next_part, d.part_count, d.attempts, d.created_at, c.key, c.public, c.last_inbound,
-      c.last_inbound_at, m.reply_to
+      c.last_inbound_at, m.reply_to, m.private_reply_to,
+      (SELECT max(e.external_id) FROM external_ids e
+       WHERE e.message_id = m.id AND d.next_part > 0 AND e.part = d.next_part - 1
+         AND e.channel = d.channel AND e.account = d.account)
     FROM {rows} JOIN dispatches d ON d.id = r.id
     JOIN messages m ON m.id = d.message_id
     JOIN conversations c ON c.id = d.conversation_id
@@ -346,7 +359,8 @@ _LEASE = Statement(
 
 _SENDING = Statement(
     """
-    UPDATE messages SET state = 'sending', state_at = r.at
+    UPDATE messages SET state = 'sending', state_at = r.at, error_code = NULL,
+      error_reason = NULL
     FROM {rows} WHERE messages.id = r.id AND messages.state = 'queued'
     """,
     id=ID,

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
+from msgspec import Struct
 from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -20,9 +22,9 @@ from registry.models import (
     ExternalId,
     Message,
 )
-from registry.splitting import plan_parts
+from registry.splitting import PlannedPart, plan_parts
 from registry.states import Status
-from registry.types import AttachmentKind, Capabilities, DeliveryState
+from registry.types import AttachmentKind, Capabilities, ChosenTemplate, DeliveryState
 
 RETRYABLE = frozenset({DeliveryState.FAILED, DeliveryState.UNCERTAIN})
 
@@ -39,30 +41,29 @@ async def queue_reply(
     idempotency_key: str,
     capabilities: Capabilities | None,
     now: datetime,
+    template: ChosenTemplate | None = None,
+    private: bool = False,
 ) -> Message:
     """Write the reply and its dispatch; the caller commits, then wakes the outbox.
 
     The same key and request again give the message that is there. `capabilities` is None when the
-    appeal's account is not in the settings.
+    appeal's account is not in the settings. With a `template`, `text` is what it reads as.
+    `private` answers the author of a public comment privately.
 
     Raises: NotFound (appeal or upload), CannotCarry, KeyReused.
     """
     appeal = await _lock_appeal(session, appeal_number)
-    digest = _digest(text, attachment_ids)
+    digest = _digest(text, attachment_ids, template, private=private)
     earlier = await _earlier(session, appeal, idempotency_key)
     if earlier is not None:
         if earlier.request_digest != digest:
             raise KeyReused(idempotency_key)
         return earlier
     conversation = await _conversation(session, appeal)
-    carried = await _carrier(session, appeal, conversation, capabilities, now=now)
+    manner = Manner(template=template is not None, private=private)
+    carried = await _carrier(session, appeal, conversation, capabilities, manner, now=now)
     files = await _uploads(session, attachment_ids)
-    _check_files(files, carried)
-    parts = plan_parts(text, files, carried)
-    if not parts:
-        raise CannotCarry(
-            "The reply is blank.", code="blank", instead="Write something, or attach a file."
-        )
+    parts = _planned(text, files, carried, manner)
     message = Message(
         appeal_id=appeal.id,
         conversation_id=conversation.id,
@@ -73,6 +74,7 @@ async def queue_reply(
         sent_at=now,
         created_at=now,
         reply_to=conversation.last_inbound if carried.threads else None,
+        private_reply_to=conversation.last_inbound if private else None,
         state=DeliveryState.QUEUED,
         state_at=now,
         idempotency_key=_key(appeal, idempotency_key),
@@ -88,10 +90,7 @@ async def queue_reply(
             conversation_id=conversation.id,
             channel=appeal.channel,
             account=appeal.account,
-            parts=[
-                {"text": part.text, "attachments": [str(files[i].id) for i in part.attachments]}
-                for part in parts
-            ],
+            parts=[_part(part, files, template) for part in parts],
             part_count=len(parts),
             due_at=now,
             created_at=now,
@@ -100,6 +99,56 @@ async def queue_reply(
     _note_reply(session, appeal, message, actor=actor, now=now)
     await session.flush()
     return message
+
+
+async def preview_reply(
+    session: AsyncSession,
+    *,
+    appeal_number: str,
+    text: str,
+    capabilities: Capabilities | None,
+    now: datetime,
+    private: bool = False,
+) -> "Preview":
+    """What a reply of this text would take, and what speaks against it now. Writes nothing.
+
+    Raises: NotFound.
+    """
+    found = await session.exec(select(Appeal).where(Appeal.number == appeal_number))
+    appeal = found.one_or_none()
+    if appeal is None:
+        raise NotFound("appeal", appeal_number)
+    manner = Manner(template=False, private=private)
+    refused: CannotCarry | None = None
+    carried: Capabilities | None = None
+    closes_at: datetime | None = None
+    try:
+        conversation = await _conversation(session, appeal)
+        if capabilities is not None:
+            carried = capabilities.of(public=conversation.public and not private)
+            closes_at = window_closes_at(carried, conversation.last_inbound_at)
+        await _carrier(session, appeal, conversation, capabilities, manner, now=now)
+    except CannotCarry as error:
+        refused = error
+    return Preview(
+        parts=[] if carried is None else [p.text for p in plan_parts(text, (), carried)],
+        capabilities=carried,
+        closes_at=closes_at,
+        refused=refused,
+    )
+
+
+class Preview(Struct, frozen=True, kw_only=True):
+    """What a reply would take."""
+
+    parts: list[str]
+    """The texts of its parts, as they would go out."""
+    capabilities: Capabilities | None
+    """What carries it; None where nothing can."""
+    closes_at: datetime | None
+    """When the reply window closes, where there is one."""
+    refused: CannotCarry | None
+    """Why it cannot go now."""
 
 
 async def retry_message(
@@ -206,11 +255,19 @@ async def _conversation(session: AsyncSession, appeal: Appeal) -> Conversation:
     return conversation
 
 
+class Manner(Struct, frozen=True, kw_only=True):
+    """How a reply goes: as an approved template, or privately to the author of a comment."""
+
+    template: bool = False
+    private: bool = False
+
+
 async def _carrier(
     session: AsyncSession,
     appeal: Appeal,
     conversation: Conversation,
     capabilities: Capabilities | None,
+    manner: Manner,
     *,
     now: datetime,
 ) -> Capabilities:
@@ -223,7 +280,7 @@ async def _carrier(
             instead="Add it to the settings again, or reach the citizen another way.",
         )
     state = await session.get(AccountState, (appeal.channel, appeal.account))
-    if state is not None and state.health == "down":
+    if state is not None and not state.can_send:
         raise CannotCarry(
             f"The account {place} does not work: {state.summary}",
             code="account_down",
@@ -235,20 +292,120 @@ async def _carrier(
             code="contact_blocked",
             instead="Reach them by another contact point, or wait until they write again.",
         )
-    closes_at = window_closes_at(capabilities, conversation.last_inbound_at)
+    carried = capabilities.of(public=conversation.public)
+    if manner.template and not carried.templates:
+        raise CannotCarry(
+            f"{appeal.channel} knows no templates.",
+            code="no_templates",
+            instead="Write the reply yourself.",
+        )
+    if manner.private:
+        await _check_private(session, conversation, carried, now=now)
+        return capabilities
+    if not manner.template:
+        _check_window(appeal, conversation, carried, now=now)
+    return carried
+
+
+def _check_window(
+    appeal: Appeal, conversation: Conversation, carried: Capabilities, *, now: datetime
+) -> None:
+    """Raises: CannotCarry, with what the channel allows instead."""
+    instead = "Reach them by another contact point, or wait until they write again."
+    if carried.templates:
+        instead = (
+            "Send one of the account's approved templates "
+            f"(GET channels/{appeal.channel}/{appeal.account}/templates), reach them by another "
+            "contact point, or wait until they write again."
+        )
+    closes_at = window_closes_at(carried, conversation.last_inbound_at)
     if closes_at is not None and closes_at <= now:
         raise CannotCarry(
-            f"The reply window closed at {closes_at.isoformat(timespec='seconds')}.",
+            f"The reply window of {appeal.channel}, {carried.reply_window_hours:g} hours after the "
+            f"citizen's last message, closed at {closes_at.isoformat(timespec='seconds')}.",
             code="window_closed",
-            instead="Reach them by another contact point, or wait until they write again.",
+            instead=instead,
         )
-    if not capabilities.can_initiate and conversation.last_inbound_at is None:
+    if not carried.can_initiate and conversation.last_inbound_at is None:
         raise CannotCarry(
             f"{appeal.channel} carries no message to somebody who has not written first.",
             code="window_closed",
-            instead="Reach them by another contact point.",
+            instead=instead,
         )
-    return capabilities
+
+
+async def _check_private(
+    session: AsyncSession, conversation: Conversation, carried: Capabilities, *, now: datetime
+) -> None:
+    """Whether the author of the last comment can be answered privately. Raises: CannotCarry."""
+    hours = carried.private_reply_hours
+    if not conversation.public or hours is None or conversation.last_inbound_at is None:
+        raise CannotCarry(
+            "Here nobody can be answered privately.",
+            code="no_private_reply",
+            instead="Answer in the thread, or reach them by another contact point.",
+        )
+    closes_at = conversation.last_inbound_at + timedelta(hours=hours)
+    if closes_at <= now:
+        raise CannotCarry(
+            f"A comment can be answered privately for {hours:g} hours, and that ended at "
+            f"{closes_at.isoformat(timespec='seconds')}.",
+            code="window_closed",
+            instead="Answer publicly and ask them to write to the account.",
+        )
+    earlier = await session.exec(
+        select(Message.id).where(
+            Message.appeal_id == conversation.appeal_id,
+            Message.private_reply_to == conversation.last_inbound,
+            Message.state != DeliveryState.FAILED,
+        )
+    )
+    if earlier.first() is not None:
+        raise CannotCarry(
+            "This comment has been answered privately already, and that can be done once.",
+            code="private_reply_used",
+            instead="Answer publicly, or wait until they answer or comment again.",
+        )
+
+
+def _planned(
+    text: str, files: Sequence[Attachment], carried: Capabilities, manner: Manner
+) -> list[PlannedPart]:
+    """The parts of a reply. Raises: CannotCarry."""
+    if manner.template:
+        if files:
+            raise CannotCarry(
+                "A template takes no attachments.",
+                code="attachment",
+                instead="Send the template alone, and the files once the citizen has answered.",
+            )
+        return [PlannedPart(text)]
+    _check_files(files, carried)
+    parts = plan_parts(text, files, carried)
+    if not parts:
+        raise CannotCarry(
+            "The reply is blank.", code="blank", instead="Write something, or attach a file."
+        )
+    if manner.private and len(parts) > 1:
+        raise CannotCarry(
+            "A private reply to a comment is one message: this one takes "
+            f"{len(parts)}.",
+            code="private_reply_too_long",
+            instead=f"Shorten it to {carried.max_text} characters, without a file beside the text.",
+        )
+    return parts
+
+
+def _part(
+    part: PlannedPart, files: Sequence[Attachment], template: ChosenTemplate | None
+) -> dict[str, Any]:
+    planned: dict[str, Any] = {
+        "text": part.text,
+        "attachments": [str(files[i].id) for i in part.attachments],
+    }
+    if template is not None:
+        planned["template"] = msgspec.to_builtins(template)
+    return planned
 
 
 async def _uploads(session: AsyncSession, ids: Sequence[int]) -> list[Attachment]:
@@ -315,6 +472,10 @@ def _note_reply(
     )
 
 
-def _digest(text: str, attachment_ids: Sequence[int]) -> str:
+def _digest(
+    text: str, attachment_ids: Sequence[int], template: ChosenTemplate | None, *, private: bool
+) -> str:
     request = "\x00".join([text, *map(str, attachment_ids)])
+    if template is not None or private:
+        request += "\x00" + msgspec.json.encode((template, private), order="sorted").decode()
     return hashlib.sha256(request.encode("utf-8", "surrogatepass")).hexdigest()

@@ -56,6 +56,9 @@ log = structlog.get_logger(__name__)
 
 Outcome = Went | Later | Over
 
+REFUSED, REFUSED_AT = "refused", "refused_at"
+"""Details of an account: why its last reply did not go out, and when that was."""
+
 Links = Callable[[int, str], str]
 """Makes the public address of a file, by its attachment's id and its name."""
 
@@ -243,7 +246,8 @@ class Sender:
                 self._space(claim.conversation_id, until)
             return self._later(claim, error, until, counts=False)
         if isinstance(error, Retryable):
-            if (now - claim.created_at).total_seconds() < self._pace.give_up_after:
+            worth_it = error.most_tries is None or claim.attempts + 1 < error.most_tries
+            if worth_it and (now - claim.created_at).total_seconds() < self._pace.give_up_after:
                 wait = timedelta(seconds=self._backoff(claim.attempts))
                 return self._later(claim, error, now + wait, counts=True)
             error = SendError(f"Given up after many tries: {error.reason}", code=error.code)
@@ -288,6 +292,7 @@ class Sender:
                 health="down",
                 summary=error.reason,
                 cure=error.cure,
+                details={REFUSED: error.reason, REFUSED_AT: now.isoformat()},
                 now=now,
             )
 
@@ -322,8 +327,11 @@ class Sender:
             text=claim.text,
             attachments=tuple(self._file(file) for file in claim.files),
             reply_to=claim.reply_to,
-            last_inbound=claim.last_inbound,
+            last_inbound=claim.private_reply_to or claim.last_inbound,
             last_inbound_at=claim.last_inbound_at,
+            previous_part=claim.previous_part,
+            template=claim.template,
+            private_reply=claim.private_reply_to is not None,
         )
 
     def _file(self, file: File) -> OutboundFile:

@@ -103,8 +103,6 @@ class _Poller:
         except Misconfigured as error:
             await self._turn_red(error)
             return LONGEST_RETRY
-        except Throttled as error:
-            return error.retry_after
         except (SendError, TimeoutError) as error:
             log.warning("a poll failed", account=str(self._account), reason=str(error))
             return self._failed()
@@ -133,12 +131,20 @@ class _Poller:
             await asyncio.wait({poll})
 
     async def _poll(self) -> None:
+        """Poll, and keep the pause that is asked for while the lease is ours: nobody else polls."""
         cursor = await self._database.run(read_cursor(self._account))
-        async with asyncio.timeout(POLL_TIMEOUT):
-            page = await self._connector.poll(cursor)
+        try:
+            async with asyncio.timeout(POLL_TIMEOUT):
+                page = await self._connector.poll(cursor)
+        except Throttled as error:
+            log.info("polling pauses", account=str(self._account), reason=error.reason)
+            await asyncio.sleep(error.retry_after)
+            return
         await asyncio.gather(*(self._bus.put(self._envelope(body)) for body in page.bodies))
         if page.cursor is not None and page.cursor != cursor:
             await self._database.run(save_cursor(self._account, page.cursor, now=self._clock()))
+        if page.pause and not page.more:
+            await asyncio.sleep(page.pause)
 
     def _envelope(self, body: bytes) -> Envelope:
         return Envelope(

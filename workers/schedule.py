@@ -2,20 +2,23 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from connectors.base import Connector, Diagnoses, Diagnosis, Health
+from connectors.base import Connector, Diagnoses, Diagnosis, Health, Refreshes, SendError
 from registry.accounts import account_states, set_health
 from registry.db import Database
 from registry.errors import Unavailable
 from registry.leases import hold
+from registry.models import AccountState
+from registry.traffic import KEPT, forget_traffic, read_traffic
 from registry.types import AccountKey, Clock, utc_now
 from workers.bus import Bus, Topic
-from workers.outbox import tidy_outbox
+from workers.outbox import REFUSED, REFUSED_AT, tidy_outbox
+from workers.watch import LOOKS_BACK, judge
 
 log = structlog.get_logger(__name__)
 
@@ -46,14 +49,22 @@ async def run_schedule(
     """Tick until `stopping`."""
 
     async def check() -> None:
+        await refresh_accounts(connectors)
         await check_accounts(connectors, database=database, bus=bus, clock=clock)
 
     async def tidy() -> None:
         await tidy_outbox(connectors, database=database, clock=clock)
 
+    async def forget() -> None:
+        await database.run(forget_traffic(before=clock() - KEPT))
+
     scheduler = AsyncIOScheduler(timezone="UTC")
     # Who starts the hub checks the accounts first, once they are registered.
-    for tick in (Tick("accounts", 60, check, at_once=False), Tick("outbox", 5, tidy)):
+    for tick in (
+        Tick("accounts", 60, check, at_once=False),
+        Tick("outbox", 5, tidy),
+        Tick("traffic", 3600, forget),
+    ):
         first = clock() + timedelta(seconds=0 if tick.at_once else tick.seconds)
         scheduler.add_job(
             _alone(tick, database=database, owner=owner, clock=clock),
@@ -104,12 +115,16 @@ async def check_accounts(
     bus: Bus,
     clock: Clock = utc_now,
 ) -> None:
-    """Ask every account how it is, note it, and let sends go on where one has recovered."""
+    """Ask every account how it is, note it, and let sends go on where one has recovered.
+
+    An account that answers well and brings nothing, or only forgeries, is not well either.
+    """
     async with database.read() as session:
         before = await account_states(session)
     found = await asyncio.gather(*(_diagnose(connector) for connector in connectors.values()))
     recovered = False
-    for account, diagnosis in zip(connectors, found, strict=True):
+    for account, told in zip(connectors, found, strict=True):
+        diagnosis = await watched(account, told, before.get(account), database, now=clock())
         async with database.write() as session:
             changed = await set_health(
                 session,
@@ -117,10 +132,12 @@ async def check_accounts(
                 health=diagnosis.health,
                 summary=diagnosis.summary,
                 cure=diagnosis.cure,
+                can_send=diagnosis.can_send,
+                details=diagnosis.details,
                 now=clock(),
             )
-        was_down = account in before and before[account].health == Health.DOWN
-        recovered = recovered or (was_down and diagnosis.health is not Health.DOWN)
+        was_held = account in before and not before[account].can_send
+        recovered = recovered or (was_held and _can_send(diagnosis))
         if changed:
             log.warning(
                 "an account changed",
@@ -131,6 +148,59 @@ async def check_accounts(
             )
     if recovered:
         bus.wake(Topic.OUTBOX)
+
+
+def _can_send(diagnosis: Diagnosis) -> bool:
+    return diagnosis.health is not Health.DOWN if diagnosis.can_send is None else diagnosis.can_send
+
+
+async def watched(
+    account: AccountKey,
+    told: Diagnosis,
+    state: AccountState | None,
+    database: Database,
+    *,
+    now: datetime,
+) -> Diagnosis:
+    """The worst of what the provider told, what its traffic shows and how the last reply went."""
+    slots = await database.run(read_traffic(account, since=now - LOOKS_BACK))
+    shown = judge(slots, last_in_at=None if state is None else state.last_in_at, now=now)
+    for other in (shown, _refused(state)):
+        if other is not None and _BADNESS[other.health] > _BADNESS[told.health]:
+            told = replace(other, details={**told.details, **other.details})
+    return told
+
+
+def _refused(state: AccountState | None) -> Diagnosis | None:
+    """An account whose last reply was refused is not green, whatever it says of itself.
+
+    It may try again: the refusal is over once a reply has gone out.
+    """
+    if state is None or REFUSED not in state.details:
+        return None
+    if state.last_out_at and state.last_out_at > datetime.fromisoformat(state.details[REFUSED_AT]):
+        return None
+    return Diagnosis(
+        health=Health.DEGRADED,
+        summary=f"The last reply was refused: {state.details[REFUSED]}",
+        cure=state.cure,
+        details={name: state.details[name] for name in (REFUSED, REFUSED_AT)},
+    )
+
+
+_BADNESS = {Health.OK: 0, Health.DEGRADED: 1, Health.DOWN: 2}
+
+
+async def refresh_accounts(connectors: Mapping[AccountKey, Connector]) -> None:
+    """Let every account renew what would end soon; what fails shows in its next check."""
+    for account, connector in connectors.items():
+        if not isinstance(connector, Refreshes):
+            continue
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT):
+                await connector.refresh()
+        except (SendError, TimeoutError) as error:
+            log.warning("an account was not refreshed", account=str(account), reason=str(error))
 
 
 async def _diagnose(connector: Connector) -> Diagnosis:

@@ -75,7 +75,7 @@ async def test_a_closed_window_is_409_with_the_reason_and_what_can_be_done(desk:
     assert (await desk.reply(number, key="in-time")).status == 202
     desk.a_day_later()
     problem = (await desk.reply(number, key="too-late")).problem(409, "window_closed")
-    assert problem["reason"].startswith("The reply window closed")
+    assert problem["reason"].startswith("The reply window of whatsapp, 24 hours")
     assert problem["instead"]
     assert (await desk.reply(number, key="in-time")).status == 202
 

@@ -1,0 +1,80 @@
+"""Watches what accounts bring: one gone silent when it usually brings much, or only forgeries.
+
+What is usual is learnt from the account's own past weeks: the same hours of the same weekday.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from connectors.base import Diagnosis, Health
+from registry.traffic import SLOT, Slot, slot_of
+
+WEEKS = 4
+"""As many past weeks are looked at."""
+LEAST_WEEKS = 2
+"""Fewer teach nothing: a holiday would pass for a habit."""
+LEAST_USUAL = 5
+"""Messages that the quietest of those weeks must have brought for silence to mean anything."""
+LONGEST_SILENCE = timedelta(hours=24)
+"""How far back a silence is looked at: longer ones say no more."""
+FORGED_WITHIN = timedelta(minutes=10)
+FORGED_MANY = 5
+"""So many forgeries, and more than what was genuine, mean that the secret differs."""
+
+LOOKS_BACK = timedelta(weeks=WEEKS) + LONGEST_SILENCE + SLOT
+
+
+def judge(slots: Sequence[Slot], *, last_in_at: datetime | None, now: datetime) -> Diagnosis | None:
+    """What is wrong with an account's traffic, if anything; `slots` go back `LOOKS_BACK`."""
+    return _forgeries(slots, now) or _silence(slots, last_in_at, now)
+
+
+def _forgeries(slots: Sequence[Slot], now: datetime) -> Diagnosis | None:
+    recent = [slot for slot in slots if slot.start >= slot_of(now) - FORGED_WITHIN]
+    forged = sum(slot.forged for slot in recent)
+    genuine = sum(slot.received for slot in recent)
+    if forged < FORGED_MANY or forged <= genuine:
+        return None
+    return Diagnosis(
+        health=Health.DOWN,
+        summary=f"{forged} deliveries of the last minutes were refused: their signature or secret "
+        f"is wrong; {genuine} messages were right.",
+        cure="Compare the account's secret in the settings with the provider's, and public_url "
+        "with the address the provider calls; if both are right, a stranger is knocking.",
+        can_send=True,
+    )
+
+
+def _silence(slots: Sequence[Slot], last_in_at: datetime | None, now: datetime) -> Diagnosis | None:
+    """Nothing since a while in which each of the past weeks brought something."""
+    if last_in_at is None:
+        return None
+    since = max(slot_of(last_in_at) + SLOT, now - LONGEST_SILENCE)
+    until = slot_of(now)
+    if since >= until:
+        return None
+    usual = [
+        _received(slots, since - timedelta(weeks=week), until - timedelta(weeks=week))
+        for week in _weeks_known(slots, since)
+    ]
+    if len(usual) < LEAST_WEEKS or min(usual) < LEAST_USUAL:
+        return None
+    return Diagnosis(
+        health=Health.DEGRADED,
+        summary=f"Nothing has come since {last_in_at:%Y-%m-%d %H:%M} UTC; in the same hours of the "
+        f"last {len(usual)} weeks {min(usual)} to {max(usual)} messages came.",
+        cure="Write to the account yourself; if nothing arrives, look at the webhook or the token "
+        "at the provider, and at what stands before the hub.",
+    )
+
+
+def _weeks_known(slots: Sequence[Slot], since: datetime) -> range:
+    """The past weeks that the counts reach back to, the last one first."""
+    if not slots:
+        return range(0)
+    known = (since - slots[0].start) // timedelta(weeks=1)
+    return range(1, min(known, WEEKS) + 1)
+
+
+def _received(slots: Sequence[Slot], start: datetime, end: datetime) -> int:
+    return sum(slot.received for slot in slots if start <= slot.start < end)
