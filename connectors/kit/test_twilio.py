@@ -5,6 +5,7 @@ import hashlib
 from base64 import b64decode
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
+from importlib import import_module
 from time import perf_counter
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -14,7 +15,6 @@ from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict, MultiDict
-from twilio.request_validator import RequestValidator
 
 from connectors.base import (
     Blocked,
@@ -41,6 +41,8 @@ from connectors.kit.twilio_webhooks import (
 )
 from connectors.testing.sandbox import Call, Failure, Refused, Route, Sandbox, answer
 from registry.types import Attachment, AttachmentKind, DeliveryState, Envelope
+
+RequestValidator: Any = import_module("twilio.request_validator").RequestValidator
 
 SID = "AC" + "0" * 31 + "1"
 TOKEN = "0123456789abcdef0123456789abcdef"
