@@ -1,0 +1,1 @@
+"""WhatsApp: a business number at Meta's Cloud API, or at Twilio."""

@@ -1,0 +1,1 @@
+"""A number at Meta's Cloud API."""

@@ -1,0 +1,37 @@
+"""Who is at the other end: a phone's digits, a business-scoped user id, or both.
+
+A person may hide their number behind a username: then only the business-scoped user id is told,
+and the number may come later, or never. Either is a conversation's key.
+
+Source: https://developers.facebook.com/documentation/business-messaging/whatsapp/business-scoped-user-ids
+"""
+
+from collections.abc import Iterable
+
+from registry.types import ContactPoint, Sender
+
+SCHEME = "whatsapp"
+"""The contact point's scheme; its value is a user id, or the digits of a number."""
+FORWARDED, OFTEN_FORWARDED = "WhatsApp", "WhatsApp (forwarded many times)"
+"""The origin of a forwarded message: WhatsApp never tells from whom it is."""
+
+
+def is_number(key: str) -> bool:
+    """Whether it is a phone's digits rather than a user id."""
+    return key.isascii() and key.isdecimal()
+
+
+def person(keys: Iterable[str | None], *, name: str | None) -> Sender | None:
+    """Somebody by all the keys that are told of them, the best first; None when none is."""
+    told = [key for key in dict.fromkeys(keys) if key]
+    if not told:
+        return None
+    points = [ContactPoint(SCHEME, key) for key in told]
+    points += [ContactPoint("tel", f"+{key}") for key in told if is_number(key)]
+    return Sender(point=points[0], name=name, also=tuple(points[1:]))
+
+
+def placeholder(kind: str, why: str = "") -> str:
+    """What stands in the thread for a message that cannot be shown."""
+    reason = f" {' '.join(why.split()).rstrip('.')}." if why else ""
+    return f"[A WhatsApp message of a kind that cannot be shown here: {kind[:64]}.{reason}]"
