@@ -1,0 +1,1 @@
+"""X, formerly Twitter: direct messages and posts that mention the city."""
