@@ -1,0 +1,1 @@
+"""Facebook: a page's Messenger and the comments under its posts."""

@@ -1,0 +1,159 @@
+"""A reply's part as a call of the Graph API: to a person, or under a comment.
+
+Sources: https://developers.facebook.com/docs/messenger-platform/reference/send-api,
+https://developers.facebook.com/docs/messenger-platform/discovery/private-replies,
+https://developers.facebook.com/docs/graph-api/reference/object/comments
+"""
+
+import json
+import re
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from connectors.base import Rejected, WindowClosed
+from connectors.facebook.comments import Thread, thread_of
+from connectors.facebook.failures import PRIVATELY_TOO_OLD, TOO_OLD
+from connectors.facebook.limits import (
+    HUMAN_AGENT_HOURS,
+    MAX_TEXT,
+    PRIVATE_REPLY_HOURS,
+    WINDOW_HOURS,
+)
+from connectors.facebook.messenger import metadata_of
+from registry.measuring import measure
+from registry.types import AttachmentKind, OutboundFile, OutboundMessage
+
+_TYPES = {
+    AttachmentKind.PHOTO: "image",
+    AttachmentKind.VIDEO: "video",
+    AttachmentKind.AUDIO: "audio",
+    AttachmentKind.VOICE: "audio",
+    AttachmentKind.DOCUMENT: "file",
+}
+"""Messenger's names of the kinds."""
+
+
+class Post(NamedTuple):
+    """A call: its path, its fields, and the file that goes with it under the name `field`."""
+
+    path: str
+    fields: dict[str, Any]
+    file: OutboundFile | None = None
+    field: str = ""
+
+    def form(self) -> dict[str, str]:
+        """The fields as a form takes them: what is not text as JSON."""
+        return {
+            name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for name, value in self.fields.items()
+        }
+
+
+def call_for(message: OutboundMessage, *, page: str, human_agent: bool, now: datetime) -> Post:
+    """The call that carries one part.
+
+    Raises: Rejected when Facebook has none for it, WindowClosed when it comes too late.
+    """
+    if len(message.attachments) > 1:
+        raise Rejected("Facebook carries one attachment a message.")
+    file = message.attachments[0] if message.attachments else None
+    if file is None and not message.text.strip():
+        raise Rejected("There is nothing to send.")
+    text = _sendable(message.text)
+    if not message.public:
+        told = _messaging_type(message.last_inbound_at, now, human_agent=human_agent)
+        post = _private(message, {"id": message.conversation}, told, text, file, page)
+        if message.reply_to is not None and _is_mid(message.reply_to):
+            post.fields["reply_to"] = {"mid": message.reply_to}
+        return post
+    thread = thread_of(message.conversation)
+    if thread is None or not message.last_inbound:
+        raise Rejected("The comment that would be answered is not known.")
+    if message.private_reply:
+        return _from_comment(message, thread, text, file, page, now)
+    return _comment(message, text, file)
+
+
+def _private(
+    message: OutboundMessage,
+    recipient: dict[str, str],
+    told: dict[str, str],
+    text: str,
+    file: OutboundFile | None,
+    page: str,
+) -> Post:
+    content: dict[str, Any] = {"metadata": metadata_of(message.message_id, message.part)}
+    if file is None:
+        content["text"] = text
+    else:
+        if text:
+            raise Rejected("A file on Messenger carries no text: send the text by itself.")
+        if file.kind not in _TYPES:
+            raise Rejected(f"Messenger carries no {file.kind} of ours.")
+        content["attachment"] = {"type": _TYPES[file.kind], "payload": {"is_reusable": False}}
+    fields = {"recipient": recipient, **told, "message": content}
+    return Post(f"{page}/messages", fields, file, "filedata")
+
+
+def _is_mid(external_id: str) -> bool:
+    """Whether Messenger knows it: a pressed button without an id of its own has one of ours."""
+    return not external_id.startswith("postback:")
+
+
+def _messaging_type(
+    last_inbound_at: datetime | None, now: datetime, *, human_agent: bool
+) -> dict[str, str]:
+    """An ordinary reply within a day, a person's within a week where Meta has granted that.
+
+    Someone who pressed a button has written nothing and can be answered: Meta decides.
+    """
+    if last_inbound_at is None or now - last_inbound_at <= timedelta(hours=WINDOW_HOURS):
+        return {"messaging_type": "RESPONSE"}
+    hours = HUMAN_AGENT_HOURS if human_agent else WINDOW_HOURS
+    if now - last_inbound_at > timedelta(hours=hours):
+        raise WindowClosed(TOO_OLD.format(hours=hours))
+    return {"messaging_type": "MESSAGE_TAG", "tag": "HUMAN_AGENT"}
+
+
+def _from_comment(
+    message: OutboundMessage,
+    thread: Thread,
+    text: str,
+    file: OutboundFile | None,
+    page: str,
+    now: datetime,
+) -> Post:
+    """The one message by which a page may turn to a comment's author."""
+    if measure(text, "utf16") > MAX_TEXT:
+        raise Rejected(f"A private message has at most {MAX_TEXT} characters.")
+    at = message.last_inbound_at
+    if at is not None and now - at > timedelta(hours=PRIVATE_REPLY_HOURS):
+        raise WindowClosed(PRIVATELY_TOO_OLD)
+    assert message.last_inbound is not None
+    of = "post_id" if message.last_inbound == thread.post else "comment_id"
+    told = {"messaging_type": "RESPONSE"}
+    return _private(message, {of: message.last_inbound}, told, text, file, page)
+
+
+def _comment(message: OutboundMessage, text: str, file: OutboundFile | None) -> Post:
+    answered = message.reply_to or message.last_inbound or ""
+    if not is_object_id(answered):
+        raise Rejected("The comment that would be answered is not known.")
+    path = f"{answered}/comments"
+    if file is None:
+        return Post(path, {"message": text})
+    if file.kind is not AttachmentKind.PHOTO:
+        raise Rejected("A comment carries a photo and no other file.")
+    return Post(path, {"message": text} if text else {}, file, "source")
+
+
+def is_object_id(external_id: str) -> bool:
+    """Whether it is a comment's or a post's id, which may stand in an address."""
+    return re.fullmatch(r"[0-9]{1,32}(_[0-9]{1,32})?", external_id) is not None
+
+
+def _sendable(text: str) -> str:
+    """The text as UTF-8 can carry it: halves of surrogate pairs become the replacement mark."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
