@@ -167,6 +167,10 @@ class AppClient(Client):  # type: ignore[misc]  # the library is untyped
         found = self.private_request(endpoint, params=dict(params or {}))
         return found if isinstance(found, dict) else {}
 
+    def adopt(self, session: Mapping[str, Any]) -> None:
+        """Go on with another session."""
+        self.set_settings({**session, **_TRANSPORT})
+
     def session_in_use(self) -> str:
         """The session as text; the same while nothing of it has changed."""
         return json.dumps(self.get_settings(), sort_keys=True, default=str)

@@ -57,7 +57,7 @@ def content_of(item: Item) -> Content:
     content: Content | None = None
     try:
         raw, read = _held(item, kind)
-        if raw is not None and read is not None:
+        if read is not None:
             content = read(raw)
     except _BROKEN:
         content = None
@@ -74,7 +74,7 @@ def content_of(item: Item) -> Content:
 def note_of(item: Item) -> str | None:
     """What Instagram itself writes in a thread."""
     raw = item.action_log or item.reaction_log
-    if raw is None:
+    if not raw:
         return _line(item.text) or None
     try:
         return _line(_decoded(raw, Told).description) or None
@@ -100,14 +100,14 @@ def animation(animated: Animated) -> Attachment | None:
 # --- Kinds of item ------------------------------------------------------------------------------
 
 
-def _held(item: Item, kind: str) -> tuple[Raw | None, _Reader | None]:
+def _held(item: Item, kind: str) -> tuple[Raw, _Reader | None]:
     """What the item's kind says that it holds, and how that is read."""
     # Of some kinds the field has another name, as may those to come: told by what the item has.
     for name in (kind, *_GUESSES) if kind in _READERS else _GUESSES:
         raw = getattr(item, name)
-        if raw is not None and bytes(raw) != b"null":
+        if raw and bytes(raw) != b"null":
             return raw, _READERS[name]
-    return None, None
+    return Raw(), None
 
 
 def _media(raw: Raw) -> Content | None:

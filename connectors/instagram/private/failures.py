@@ -89,7 +89,10 @@ FIRST_PAUSE: Mapping[Meaning, float] = {Meaning.SLOWER: 300.0, Meaning.RESTRICTE
 """Seconds to wait the first time; twice as long each time that follows at once."""
 LONGEST_PAUSE = 24 * 3600.0
 
-_ON_THE_PHONE = "Open the Instagram app on a phone as this account (from the same network or proxy if you can), "
+_ON_THE_PHONE = (
+    "Open the Instagram app on a phone as this account, from the hub's own network or proxy if "
+    "you can, "
+)
 _BY_ITSELF = " The hub then goes on by itself; restart it to go on at once."
 
 
@@ -152,8 +155,7 @@ def translated(
         pause = min(FIRST_PAUSE[meaning] * 2.0 ** min(before, 12), LONGEST_PAUSE)
         return Throttled(_REASONS[meaning] + _quoted(error), retry_after=pause, code=code)
     if meaning in _CURES:
-        cure = _CURES[meaning].format(account=account)
-        return Misconfigured(_REASONS[meaning], cure=cure, code=code)
+        return cured(meaning, account=account, code=code)
     if meaning is Meaning.NOT_SENT:
         return Unreachable("Instagram cannot be reached.", code=code)
     if meaning is Meaning.TROUBLE or _status(error) >= 500:
@@ -165,6 +167,12 @@ def translated(
     if meaning is Meaning.GONE:
         return Blocked("This person cannot be written to on Instagram any more.", code=code)
     return Rejected("Instagram refuses this message.", code=code)
+
+
+def cured(meaning: Meaning, *, account: str, code: str) -> Misconfigured:
+    """What the account is at fault with, and what a person must do about it."""
+    cure = _CURES[meaning].format(account=account)
+    return Misconfigured(_REASONS[meaning], cure=cure, code=code)
 
 
 def _status(error: BaseException) -> int:

@@ -73,7 +73,7 @@ def inbound(body: bytes, *, channel: str, account: str) -> Sequence[Inbound]:
     """What a delivery brings; nothing for a group. Raises: Malformed."""
     try:
         delivery = _delivery.decode(body)
-        thread = None if delivery.thread is None else _thread.decode(delivery.thread)
+        thread = _thread.decode(delivery.thread) if delivery.thread else None
     except _BROKEN as error:
         raise Malformed(f"no answer of Instagram's ({type(error).__name__})") from None
     where = _Where(channel, account, str(delivery.viewer_id))
@@ -175,7 +175,7 @@ def _ours(item: Item, thread: Thread, where: _Where, sent_at: datetime) -> Itera
 
 def _reacted(item: Item, thread: Thread, where: _Where) -> Iterable[Inbound]:
     """Who reacts has one reaction to a message: a later one takes its place."""
-    if item.reactions is None:
+    if not item.reactions:
         return
     try:
         reactions = _reactions.decode(item.reactions).emojis
@@ -207,7 +207,7 @@ def _seen_up_to(raw: Raw, thread: Thread, where: _Where) -> Iterable[Inbound]:
 
 
 def _answered(item: Item) -> str | None:
-    if item.replied_to_message is None:
+    if not item.replied_to_message:
         return None
     try:
         return _named.decode(item.replied_to_message).item_id

@@ -179,35 +179,35 @@ class Item(Struct):
     client_context: Any = None
     text: Any = None
     auxiliary_text: Any = None
-    replied_to_message: Raw | None = None
-    reactions: Raw | None = None
+    replied_to_message: Raw = Raw()
+    reactions: Raw = Raw()
     like: Any = None
-    media: Raw | None = None
-    voice_media: Raw | None = None
-    visual_media: Raw | None = None
-    raven_media: Raw | None = None
-    animated_media: Raw | None = None
-    media_share: Raw | None = None
-    direct_media_share: Raw | None = None
-    clip: Raw | None = None
-    felix_share: Raw | None = None
-    reel_share: Raw | None = None
-    story_share: Raw | None = None
-    xma_media_share: Raw | None = None
-    xma_reel_share: Raw | None = None
-    xma_clip: Raw | None = None
-    xma_story_share: Raw | None = None
-    xma_reel_mention: Raw | None = None
-    xma_profile: Raw | None = None
-    generic_xma: Raw | None = None
-    link: Raw | None = None
-    profile: Raw | None = None
-    location: Raw | None = None
-    hashtag: Raw | None = None
-    action_log: Raw | None = None
-    reaction_log: Raw | None = None
-    video_call_event: Raw | None = None
-    placeholder: Raw | None = None
+    media: Raw = Raw()
+    voice_media: Raw = Raw()
+    visual_media: Raw = Raw()
+    raven_media: Raw = Raw()
+    animated_media: Raw = Raw()
+    media_share: Raw = Raw()
+    direct_media_share: Raw = Raw()
+    clip: Raw = Raw()
+    felix_share: Raw = Raw()
+    reel_share: Raw = Raw()
+    story_share: Raw = Raw()
+    xma_media_share: Raw = Raw()
+    xma_reel_share: Raw = Raw()
+    xma_clip: Raw = Raw()
+    xma_story_share: Raw = Raw()
+    xma_reel_mention: Raw = Raw()
+    xma_profile: Raw = Raw()
+    generic_xma: Raw = Raw()
+    link: Raw = Raw()
+    profile: Raw = Raw()
+    location: Raw = Raw()
+    hashtag: Raw = Raw()
+    action_log: Raw = Raw()
+    reaction_log: Raw = Raw()
+    video_call_event: Raw = Raw()
+    placeholder: Raw = Raw()
 
 
 class Thread(Struct):
@@ -244,7 +244,7 @@ class Delivery(Struct):
     """What a poll makes an envelope of: our id, and a thread or comments as the API gave them."""
 
     viewer_id: Id
-    thread: Raw | None = None
+    thread: Raw = Raw()
     media: Post | None = None
     comments: list[Raw] = []
     sent: dict[str, str] = field(default_factory=dict)
