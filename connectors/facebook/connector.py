@@ -150,7 +150,7 @@ class FacebookConnector:
             if post.file is None
             else graph.multipart(post.form(), post.file, field=post.field)
         )
-        with page_errors():
+        with page_errors(tagged="tag" in post.fields):
             taken = await self._graph.post(post.path, data, into=_Taken, sends=True)
         external_id = taken.message_id or taken.id
         if not external_id:
@@ -206,11 +206,9 @@ class FacebookConnector:
             wrong = health.wrong_page(me, page, self.account)
             if wrong is not None:
                 return wrong
-            for path, query, what, permission in _ALLOWED:
-                try:
-                    await self._graph.get(f"{page}/{path}", query, into=health.Listed)
-                except Misconfigured as error:
-                    return health.not_allowed(what, permission, error)
+            missing = await self._missing(page)
+            if missing is not None:
+                return missing
             apps = await self._graph.get(f"{page}/subscribed_apps", into=health.Apps)
             subscriptions = None if app is None else await self._subscriptions(app)
         except SendError as error:
@@ -218,6 +216,15 @@ class FacebookConnector:
         return health.subscribed(
             me, apps, subscriptions, app_id=app, hook=self._hook, account=self.account
         )
+
+    async def _missing(self, page: str) -> Diagnosis | None:
+        """The first permission that the token lacks."""
+        for need in health.NEEDS:
+            try:
+                await self._graph.get(f"{page}/{need.path}", need.query, into=health.Listed)
+            except Misconfigured as error:
+                return health.not_allowed(need, error)
+        return None
 
     async def _subscriptions(self, app: str) -> health.Subscriptions:
         async with self._as_app(app) as speaker:
@@ -254,20 +261,3 @@ class _Taken(Struct):
 
     message_id: str | None = None
     id: str | None = None
-
-
-_ALLOWED = (
-    (
-        "conversations",
-        {"platform": "messenger", "fields": "id", "limit": "1"},
-        "read and write messages",
-        "pages_messaging",
-    ),
-    (
-        "feed",
-        {"fields": "id", "limit": "1"},
-        "read the page's posts and their comments",
-        "pages_read_engagement or pages_read_user_content",
-    ),
-)
-"""What is asked for only to see whether the token may, and the permission that it takes."""

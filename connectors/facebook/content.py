@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from connectors.facebook import deliveries
 from registry.types import Attachment, AttachmentKind
@@ -188,9 +188,8 @@ def _url(attachment: deliveries.Attachment) -> str | None:
 
 def _name(url: str) -> str:
     """The last part of an address's path: Meta puts a file's own name there."""
-    try:
-        name = unquote(urlsplit(url).path.rpartition("/")[2], errors="replace")
-    except ValueError:
-        return ""
+    name = url.partition("?")[0].rpartition("/")[2]
+    if "%" in name:
+        name = unquote(name, errors="replace")
     kept = "".join(char for char in name if char.isprintable() and char not in '/\\"')
     return kept[-_LONGEST_NAME:].strip()

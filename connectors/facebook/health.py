@@ -5,6 +5,7 @@ https://developers.facebook.com/docs/graph-api/reference/app/subscriptions
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -73,6 +74,35 @@ class Listed(Struct):
     """A list that was only asked for to see whether it may be."""
 
     data: Sequence[object] = ()
+
+
+class Need(NamedTuple):
+    """What is asked for only to see whether the token may."""
+
+    path: str
+    query: Mapping[str, str]
+    what: str
+    permission: str
+    to_send: bool = False
+    """Nothing can be sent without it."""
+
+
+NEEDS = (
+    Need(
+        "conversations",
+        {"platform": "messenger", "fields": "id", "limit": "1"},
+        "read and write messages",
+        "pages_messaging",
+        to_send=True,
+    ),
+    Need(
+        "feed",
+        {"fields": "id", "limit": "1"},
+        "read the page's posts and their comments",
+        "pages_read_engagement or pages_read_user_content",
+    ),
+    Need("subscribed_apps", {}, "subscribe the page", "pages_manage_metadata"),
+)
 
 
 class Success(Struct):
@@ -162,15 +192,16 @@ def unreachable(error: SendError) -> Diagnosis:
     return Diagnosis(health=Health.DOWN, summary=error.reason, cure=cure)
 
 
-def not_allowed(what: str, permission: str, error: SendError) -> Diagnosis:
+def not_allowed(need: Need, error: SendError) -> Diagnosis:
     """The account whose token lacks a permission."""
     return Diagnosis(
         health=Health.DOWN,
-        summary=f"The token may not {what}: {permission} is missing. {error.reason}",
+        summary=f"The token may not {need.what}: {need.permission} is missing. {error.reason}",
         cure=f"Make a new token with {PERMISSIONS}; and see that the app has been granted them "
         "in App Review, and that the token's owner has the page's tasks Messages, Community "
         "activity and Content.",
         details={"code": error.code or ""},
+        can_send=not need.to_send,
     )
 
 
