@@ -86,8 +86,8 @@ class InstagramSettings(AccountSettings):
     """An address that may hold a password."""
     poll_seconds: float = Field(60.0, gt=0)
     """Seconds between two polls."""
-    daily_cap: int = Field(200, ge=1)
-    """Messages and comments that go out in a day at most."""
+    daily_cap: int = Field(4000, ge=1)
+    """Calls to Instagram in a day at most, reading and sending together."""
 
     @model_validator(mode="after")
     def _keys_of_one_mode(self) -> Self:

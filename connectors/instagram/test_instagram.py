@@ -15,6 +15,7 @@ from connectors.base import (
     Blocked,
     Connector,
     Context,
+    Forged,
     Health,
     MemoryStore,
     Misconfigured,
@@ -25,6 +26,7 @@ from connectors.base import (
     WindowClosed,
 )
 from connectors.instagram.connector import InstagramConnector
+from connectors.instagram.demo import demo_account
 from connectors.instagram.graph.limits import CAPABILITIES
 from connectors.instagram.sandbox import (
     APP_SECRET,
@@ -47,6 +49,7 @@ from connectors.testing.contract import (
 )
 from connectors.testing.fixtures import cases
 from connectors.testing.sandbox import Call, Failure, Route, Sandbox, answer
+from registry.errors import Unavailable
 from registry.types import (
     Attachment,
     AttachmentKind,
@@ -810,6 +813,30 @@ async def test_what_the_store_holds_is_the_token_and_no_plain_copy_of_the_settin
     assert shown_token(meta.calls[-1]) == TOKEN
 
 
+class ClosedStore(MemoryStore):
+    """A store that cannot be asked now."""
+
+    async def read(self, name: str) -> str | None:
+        raise Unavailable("The database is away.")
+
+    async def write(self, name: str, value: str) -> None:
+        raise Unavailable("The database is away.")
+
+
+async def test_while_the_store_is_away_the_settings_token_serves(
+    meta: InstagramSandbox, clock: Clock
+) -> None:
+    away = ClosedStore()
+    settings = InstagramSettings.model_validate({**KEYS, "api_base": meta.url})
+    context = Context(public_url=PUBLIC_URL, clock=clock, store=lambda _: away)
+    connector = InstagramConnector("main", settings, context)
+    await connector.send(message())
+    assert shown_token(meta.calls[-1]) == TOKEN
+    with pytest.raises(Unreachable, match="could not be kept"):
+        await connector.refresh()
+    await connector.close()
+
+
 # --- Health -------------------------------------------------------------------------------------
 
 
@@ -909,3 +936,40 @@ async def test_two_sends_at_once_get_two_answers(meta: InstagramSandbox, opened:
     )
     assert first.external_ids != second.external_ids
     assert sorted(received.text for received in meta.sent) == ["бір", "екі"]
+
+
+async def test_an_account_in_private_mode_takes_no_delivery_by_webhook() -> None:
+    settings = InstagramSettings.model_validate(PRIVATE)
+    connector = InstagramConnector("main", settings, Context(public_url=PUBLIC_URL))
+    assert connector.polls
+    body = b'{"object":"instagram","entry":[]}'
+    signed = {"X-Hub-Signature-256": "sha256=" + hmac_sha256(APP_SECRET, body)}
+    with pytest.raises(Forged):
+        connector.verify(msgspec.structs.replace(envelope(body), headers=signed))
+    with pytest.raises(Forged):
+        connector.handshake({"hub.mode": "subscribe", "hub.challenge": "1"})
+    connector.timeout = 3.0
+    assert connector.timeout == 3.0
+    await connector.close()
+
+
+# --- The demo -----------------------------------------------------------------------------------
+
+
+async def test_the_demos_citizens_are_heard_and_answered() -> None:
+    async with demo_account(run=3) as account, Hub() as hub:
+        settings = InstagramSettings.model_validate(account.settings)
+        hub.reader = InstagramConnector("main", settings, Context(public_url=PUBLIC_URL))
+        account.listen(f"{hub.url}/hooks/instagram/main")
+        citizen = account.citizen(name="Айгүл Сейтқали", language="kk")
+        posted = await citizen.say("Абай даңғылы, 44")
+        (heard,) = hub.heard
+        assert (heard.external_id, heard.conversation) == (posted.id, citizen.id)
+        answered = message("Рақмет", conversation=citizen.id, last_inbound_at=None)
+        await hub.reader.send(answered)
+        assert (await citizen.next()).text == "Рақмет"
+        await hub.reader.close()
+    async with demo_account(run=4) as later:
+        other = later.citizen(name="Айгүл Сейтқали", language="kk")
+        assert other.id != citizen.id
+        assert other.sandbox.new_mid() != posted.id

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from msgspec import Struct
 
-from connectors.base import AccountStore, Misconfigured, Rejected
+from connectors.base import AccountStore, Misconfigured, Rejected, Unreachable
 from connectors.kit.graph import Graph
 from registry.errors import Unavailable
 from registry.types import Clock
@@ -113,7 +113,11 @@ class Tokens:
 
     async def _write(self, held: Held) -> None:
         self._held = held
-        await self._store.write(_NAME, msgspec.json.encode(held).decode())
+        try:
+            await self._store.write(_NAME, msgspec.json.encode(held).decode())
+        except Unavailable as error:
+            # The one before lives on until its own end: the next attempt renews that.
+            raise Unreachable("The renewed token could not be kept") from error
 
 
 def _wants_renewal(held: Held, now: datetime) -> bool:
