@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from time import perf_counter
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
 from aiohttp import web
@@ -33,7 +33,6 @@ from connectors.kit.twilio import Client, api_address
 from connectors.kit.twilio_failures import reason_of, refused
 from connectors.kit.twilio_webhooks import (
     Signatures,
-    pairs,
     read_form,
     read_message,
     read_report,
@@ -87,6 +86,7 @@ def forged(envelope: Envelope, hook: str = HOOK) -> bool:
 # --- Signatures ----------------------------------------------------------------------------------
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+_PIECES = ("a", "\\", "\n", "&", "=", "+", "я", "%0A", "%5C", "%26", "%3D", "%D1%8F", "%D1", "x41")
 _FORMS = st.lists(st.tuples(_TEXT, _TEXT), max_size=12)
 
 
@@ -191,9 +191,22 @@ def test_an_empty_token_proves_nothing() -> None:
 @_SAME_EVERY_RUN
 @given(fields=_FORMS)
 def test_a_form_reads_as_it_was_written(fields: list[tuple[str, str]]) -> None:
-    kept = [(name, value) for name, value in fields if name or value]
-    found = [(name, value) for name, value in pairs(urlencode(fields).encode()) if name or value]
-    assert found == kept
+    kept = dict(reversed(fields))
+    assert read_form(urlencode(fields).encode()) == kept
+
+
+@_SAME_EVERY_RUN
+@given(body=st.lists(st.sampled_from(_PIECES)))
+def test_a_form_that_another_program_wrote_reads_as_it_does_everywhere(body: list[str]) -> None:
+    text = "".join(body)
+    assert read_form(text.encode()) == dict(reversed(parse_qsl(text, keep_blank_values=True)))
+
+
+@pytest.mark.parametrize("body", [b"a=%", b"a=%4", b"a=%zz", b"a=%FF", b"a=%fE&b=1", b"\xd0"])
+def test_what_is_no_form_is_told(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        read_form(body)
+    assert forged(delivery(body, "AAAAAAAAAAAAAAAAAAAAAAAAAAA="))
 
 
 # --- Deliveries ----------------------------------------------------------------------------------

@@ -281,6 +281,7 @@ LOW_BALANCE = 5.0
 class Number(Struct, frozen=True, kw_only=True):
     """One of the account's own phone numbers."""
 
+    sid: str
     number: str
     sms: bool
     """It can carry text messages."""
@@ -299,6 +300,7 @@ async def number_of(client: Client, number: str) -> Number | None:
     for one in found:
         can = one.capabilities if isinstance(one.capabilities, dict) else {}
         return Number(
+            sid=str(one.sid),
             number=str(one.phone_number),
             sms=bool(can.get("sms", True)),
             mms=bool(can.get("mms", False)),

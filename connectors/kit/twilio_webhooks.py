@@ -5,11 +5,13 @@ https://www.twilio.com/docs/messaging/guides/webhook-request,
 https://www.twilio.com/docs/messaging/guides/track-outbound-message-status
 """
 
-import hashlib
 import hmac
 from base64 import b64encode
+from codecs import escape_decode
 from collections.abc import Mapping
-from urllib.parse import unquote, urlencode, urlsplit
+from hashlib import sha256
+from typing import Any
+from urllib.parse import unquote_plus, urlencode, urlsplit
 
 from msgspec import Struct
 
@@ -26,31 +28,49 @@ _MOST_FIELDS = 400
 # --- Forms ---------------------------------------------------------------------------------------
 
 
-def pairs(body: bytes) -> list[tuple[str, str]]:
-    """The fields of a form in order, blank ones too. Raises: ValueError when it is none."""
-    if body.count(b"&") >= _MOST_FIELDS:
-        raise ValueError("too many fields")
-    found = []
-    for field in body.decode("utf-8").replace("+", " ").split("&"):
-        if field:
-            name, _, value = field.partition("=")
-            found.append(
-                (
-                    unquote(name) if "%" in name else name,
-                    unquote(value) if "%" in value else value,
-                )
-            )
-    return found
-
-
 def read_form(body: bytes) -> dict[str, str]:
-    """A delivery's fields; of a name that comes twice the first. Raises: Malformed."""
+    """A delivery's fields, blank ones too; of a name that comes twice the first.
+
+    Raises: Malformed.
+    """
     try:
-        found = pairs(body)
+        found = _fields(body)
     except ValueError:
         raise Malformed("The body is not a form of Twilio's.") from None
     found.reverse()
-    return dict(found)
+    try:
+        return {name.decode(): value.decode() for name, _, value in found}
+    except UnicodeDecodeError:
+        return {
+            name.decode("utf-8", "replace"): value.decode("utf-8", "replace")
+            for name, _, value in found
+        }
+
+
+def _fields(body: bytes) -> list[tuple[bytes, bytes, bytes]]:
+    """The fields of a form in order: name, something between, value.
+
+    The whole body is decoded at once, percent signs as escapes of Python's, which takes a tenth
+    of the time of a field after the other. Two bytes that no UTF-8 holds stand for the separators
+    meanwhile.
+
+    Raises: ValueError when it is no form, or not of UTF-8.
+    """
+    ands, equals = body.count(b"&"), body.count(b"=")
+    if ands >= _MOST_FIELDS:
+        raise ValueError("too many fields")
+    if not body.isascii():
+        body.decode("utf-8")
+    marked = body.replace(b"\\", b"\\\\").replace(b"&", b"\xff").replace(b"=", b"\xfe")
+    decoded: Any = escape_decode(marked.replace(b"+", b" ").replace(b"%", b"\\x"))
+    plain = bytes(decoded[0])
+    if plain.count(b"\xff") != ands or plain.count(b"\xfe") != equals:
+        raise ValueError("not of UTF-8")
+    found = [field.partition(b"\xfe") for field in plain.split(b"\xff") if field]
+    if equals != len(found) or not all([between for _, between, _ in found]):
+        # A field without a value, or an equals sign within one: neither is Twilio's way.
+        found = [(name, b"", value.replace(b"\xfe", b"=")) for name, _, value in found]
+    return found
 
 
 # --- Signatures ----------------------------------------------------------------------------------
@@ -73,7 +93,9 @@ class Signatures:
         given = f"{parts.scheme}://{parts.netloc}{parts.path}"
         with_port = f"{parts.scheme}://{host}:{port}{parts.path}"
         without = f"{parts.scheme}://{host}{parts.path}"
-        self._addresses = tuple(dict.fromkeys((given, without, with_port)))
+        self._addresses = tuple(
+            address.encode() for address in dict.fromkeys((given, without, with_port))
+        )
 
     def verify(self, envelope: Envelope) -> None:
         """Raises: Forged."""
@@ -83,39 +105,38 @@ class Signatures:
         rest = f"/{envelope.action}" if envelope.action else ""
         if envelope.query:
             rest = f"{rest}?{envelope.query}"
-        signed = rest.encode("utf-8", "surrogatepass") + self._signed_body(envelope)
-        proved = False
+        signed = rest.encode("utf-8", "surrogatepass") + _signed_body(envelope)
         for address in self._addresses:
-            digest = hmac.digest(self._token, address.encode() + signed, "sha1")
-            proved |= same(shown, b64encode(digest).decode())
-        if not proved:
-            raise Forged("The signature of the delivery is not this account's.")
+            digest = hmac.digest(self._token, address + signed, "sha1")
+            if same(shown, b64encode(digest).decode()):
+                return
+        raise Forged("The signature of the delivery is not this account's.")
 
-    @staticmethod
-    def _signed_body(envelope: Envelope) -> bytes:
-        """What of the body follows the address: sorted fields, or nothing where the query holds
-        the body's hash, as for JSON."""
-        if "bodySHA256=" in envelope.query and not _is_form(envelope.headers):
-            told = next((v for n, v in _query(envelope.query) if n == "bodySHA256"), "")
-            if not same(told, hashlib.sha256(envelope.body).hexdigest()):
-                raise Forged("The body of the delivery is not the one that Twilio signed.")
-            return b""
-        try:
-            fields = pairs(envelope.body)
-        except ValueError:
-            raise Forged("The body of the delivery is no form, and its hash is not told.") from None
-        return "".join([name + value for name, value in sorted(set(fields))]).encode()
+
+def _signed_body(envelope: Envelope) -> bytes:
+    """What of the body follows the address: sorted fields, or nothing where the query holds the
+    body's hash, as for JSON."""
+    if "bodySHA256=" in envelope.query and not _is_form(envelope.headers):
+        if not same(_asked(envelope.query, "bodySHA256"), sha256(envelope.body).hexdigest()):
+            raise Forged("The body of the delivery is not the one that Twilio signed.")
+        return b""
+    try:
+        fields = _fields(envelope.body)
+    except ValueError:
+        raise Forged("The body of the delivery is no form, and its hash is not told.") from None
+    return b"".join([name + value for name, _, value in sorted(set(fields))])
 
 
 def _is_form(headers: Mapping[str, str]) -> bool:
     return headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded")
 
 
-def _query(query: str) -> list[tuple[str, str]]:
-    try:
-        return pairs(query.encode("utf-8", "replace"))
-    except ValueError:
-        return []
+def _asked(query: str, name: str) -> str:
+    """One parameter of a query; empty when it is not there."""
+    for field in query.split("&", 9)[:9]:
+        if field.startswith(f"{name}="):
+            return unquote_plus(field[len(name) + 1 :])
+    return ""
 
 
 # --- What comes in -------------------------------------------------------------------------------
@@ -167,10 +188,9 @@ _CARDS = frozenset({"text/vcard", "text/x-vcard", "text/directory"})
 
 
 def _media(fields: Mapping[str, str]) -> tuple[Attachment, ...]:
-    number = fields.get("NumMedia", "0").strip()
-    if number in {"0", ""}:
+    # The addresses are believed rather than NumMedia: a wrong number must lose nothing.
+    if "MediaUrl0" not in fields:
         return ()
-    # The addresses are believed rather than the number: a wrong one must lose nothing.
     found = []
     for n in range(_MOST_FIELDS):
         ref = fields.get(f"MediaUrl{n}")
@@ -196,6 +216,7 @@ _STATES = {
 
 Source: https://www.twilio.com/docs/messaging/api/message-resource#message-status-values
 """
+_INCOMING = frozenset({"receiving", "received"})
 
 
 def read_report(envelope: Envelope) -> DeliveryReport | None:
@@ -208,10 +229,12 @@ def read_report(envelope: Envelope) -> DeliveryReport | None:
     sid = fields.get("MessageSid") or fields.get("SmsSid") or ""
     if not sid or not status:
         raise Malformed("The form is no status: it lacks MessageSid or MessageStatus.")
+    if status in _INCOMING:
+        raise Malformed("A citizen's message came to the address for reports of our own.")
     state = _STATES.get(status)
     if state is None:
         return None
-    ours = next((value for name, value in _query(envelope.query) if name == "message"), "")
+    ours = _asked(envelope.query, "message")
     code, reason = None, None
     if state is DeliveryState.FAILED:
         code = fields.get("ErrorCode", "").strip() or None
