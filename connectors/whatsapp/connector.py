@@ -203,6 +203,10 @@ class WhatsAppConnector:
         """The approved templates that words alone fill in."""
         return await self._at.templates()
 
+    async def register(self) -> None:
+        """Tell Meta where deliveries go, where its account is known. Idempotent."""
+        await self._at.register()
+
     async def check(self) -> Diagnosis:
         """Ask the provider how the number is, and where its deliveries go."""
         return await self._at.check()

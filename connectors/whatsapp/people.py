@@ -29,9 +29,3 @@ def person(keys: Iterable[str | None], *, name: str | None) -> Sender | None:
     points = [ContactPoint(SCHEME, key) for key in told]
     points += [ContactPoint("tel", f"+{key}") for key in told if is_number(key)]
     return Sender(point=points[0], name=name, also=tuple(points[1:]))
-
-
-def placeholder(kind: str, why: str = "") -> str:
-    """What stands in the thread for a message that cannot be shown."""
-    reason = f" {' '.join(why.split()).rstrip('.')}." if why else ""
-    return f"[A WhatsApp message of a kind that cannot be shown here: {kind[:64]}.{reason}]"

@@ -1,6 +1,7 @@
 """One number at Meta's Cloud API: deliveries in, messages and files out."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct, structs
 from pydantic import SecretStr
@@ -9,6 +10,7 @@ from connectors.base import (
     Answer,
     Context,
     Diagnosis,
+    Health,
     Misconfigured,
     Rejected,
     SendError,
@@ -24,6 +26,7 @@ from connectors.whatsapp.meta.health import (
     Subscriptions,
     diagnose,
     troubled,
+    unusable_hook,
 )
 from connectors.whatsapp.meta.limits import CAPABILITIES, MAX_DOWNLOAD
 from connectors.whatsapp.meta.reading import inbound
@@ -42,7 +45,7 @@ MEDIA_HOSTS = ("lookaside.fbsbx.com",)
 """Where Meta keeps the files of citizens."""
 
 
-_NEW_TOKEN = "business.facebook.com/settings/system-users, Generate token without an expiry"
+_SYSTEM_USERS = "business.facebook.com/settings/system-users, Generate token without an expiry"
 
 
 class Keys(Struct, frozen=True, kw_only=True):
@@ -84,7 +87,7 @@ class MetaAccount:
             Product(
                 name="WhatsApp",
                 table=self._table,
-                token_from=_NEW_TOKEN,
+                token_from=_SYSTEM_USERS,
                 permissions="whatsapp_business_messaging and whatsapp_business_management",
             ),
             api_base=keys.api_base,
@@ -184,6 +187,30 @@ class MetaAccount:
 
     # --- The account -----------------------------------------------------------------------------
 
+    async def register(self) -> None:
+        """Have the WhatsApp Business Account's deliveries brought to this hub; Meta asks at once
+        whether the address is ours."""
+        keys = self._keys
+        if keys.waba_id is None:
+            return
+        unusable = unusable_hook(self._hook, keys.api_base)
+        if unusable is not None:
+            raise unusable
+        told = {
+            "override_callback_uri": self._hook,
+            "verify_token": keys.verify_token.get_secret_value(),
+        }
+        path = f"{keys.waba_id}/subscribed_apps"
+        try:
+            await self.graph.post(path, told, into=dict[str, Any], sends=False)
+        except Rejected as error:
+            raise Misconfigured(
+                f"Meta does not take {self._hook} as a webhook. {error.reason}",
+                cure="See that public_url is the hub's public https address and reaches it from "
+                f"the internet, and that {self._table}.waba_id is right.",
+                code=error.code,
+            ) from error
+
     async def check(self) -> Diagnosis:
         keys = self._keys
         key = "phone_number_id"
@@ -199,6 +226,11 @@ class MetaAccount:
                 )
         except SendError as error:
             return troubled(error, table=self._table, key=key)
+        unusable = unusable_hook(self._hook, keys.api_base)
+        if unusable is not None:
+            return Diagnosis(
+                health=Health.DOWN, summary=unusable.reason, cure=unusable.cure, can_send=True
+            )
         return diagnose(number, subscriptions, hook=self._hook, table=self._table)
 
     async def close(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from connectors.whatsapp.meta.deliveries import Card, Content, FlowAnswer, Media, Order, Product
-from connectors.whatsapp.people import placeholder
+from connectors.whatsapp.words import placeholder
 from registry.types import Attachment, AttachmentKind
 
 

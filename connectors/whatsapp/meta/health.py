@@ -4,9 +4,12 @@ Sources: https://developers.facebook.com/documentation/business-messaging/whatsa
 https://developers.facebook.com/documentation/business-messaging/whatsapp/reference/whatsapp-business-account/subscribed-apps-api
 """
 
+from urllib.parse import urlsplit
+
 from msgspec import Struct
 
 from connectors.base import Diagnosis, Health, Misconfigured, SendError
+from connectors.kit.graph import GRAPH
 
 NUMBER_FIELDS = (
     "display_phone_number,verified_name,status,quality_rating,name_status,"
@@ -15,6 +18,19 @@ NUMBER_FIELDS = (
 _MANAGER = "business.facebook.com/wa/manage/phone-numbers"
 _NOT_SEEN = frozenset({"100/33", "33", "100"})
 """What Meta says about an id that does not exist, or that the token may not see."""
+
+
+def unusable_hook(hook: str, api_base: str) -> Misconfigured | None:
+    """Why Meta would not deliver to this address; a stand-in takes any."""
+    parts = urlsplit(hook)
+    local = parts.hostname in {None, "localhost", "127.0.0.1", "::1"}
+    if api_base != GRAPH or (parts.scheme == "https" and not local):
+        return None
+    return Misconfigured(
+        "Meta delivers only to a public https address, and public_url is "
+        f"{parts.scheme}://{parts.netloc}.",
+        cure="Put the hub's public https address in public_url.",
+    )
 
 
 class Number(Struct):

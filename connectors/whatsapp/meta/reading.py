@@ -15,7 +15,8 @@ from connectors.whatsapp.meta.deliveries import (
     Value,
     read_delivery,
 )
-from connectors.whatsapp.people import FORWARDED, OFTEN_FORWARDED, person, placeholder
+from connectors.whatsapp.people import FORWARDED, OFTEN_FORWARDED, person
+from connectors.whatsapp.words import placeholder
 from registry.types import (
     ContactEvent,
     DeliveryReport,
@@ -107,7 +108,7 @@ def _message(
     sender = _sender(message, contacts)
     if sender is None:
         raise _Broken("The message is from nobody.")
-    at = _time(message.timestamp)
+    at = _time(message.timestamp, where)
     match message.type:
         case "reaction" if message.reaction is not None:
             emoji = message.reaction.emoji
@@ -222,10 +223,7 @@ def _unread(item: Unread, contacts: Sequence[Contact], where: _Where, number: in
     kind = bare.type if isinstance(bare.type, str) and bare.type else "unknown"
     said = bare.text.get("body") if isinstance(bare.text, dict) else None
     notice = placeholder(kind)
-    try:
-        at = _time(bare.timestamp)
-    except _Broken:
-        at = where.received_at
+    at = _time(bare.timestamp, where)
     return InboundMessage(
         channel=where.channel,
         account=where.account,
@@ -257,7 +255,7 @@ def _echo(message: Message, contacts: Sequence[Contact], where: _Where) -> Itera
         external_id=message.id,
         conversation=recipient.point.value,
         recipient=recipient,
-        sent_at=_time(message.timestamp),
+        sent_at=_time(message.timestamp, where),
         text=read.text,
         attachments=read.attachments,
     )
@@ -276,7 +274,7 @@ def _report(status: Status, where: _Where) -> Iterator[Inbound]:
         channel=where.channel,
         account=where.account,
         state=state,
-        at=_time(status.timestamp),
+        at=_time(status.timestamp, where),
         external_id=status.id,
         message_id=ours,
         error_code=None if error is None or error.code is None else str(error.code),
@@ -328,9 +326,9 @@ def _name(told: Contact) -> str | None:
     return profile.name or (f"@{profile.username.lstrip('@')}" if profile.username else None)
 
 
-def _time(seconds: object) -> datetime:
-    """Raises: _Broken."""
+def _time(seconds: object, where: _Where) -> datetime:
+    """The moment that is told; for what is none, the one at which we heard of it."""
     try:
         return datetime.fromtimestamp(int(seconds), UTC)  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError, OSError):
-        raise _Broken("It has no time.") from None
+        return where.received_at

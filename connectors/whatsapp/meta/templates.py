@@ -12,8 +12,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from connectors.base import Rejected, Template
+from connectors.base import Template
 from connectors.kit.graph import Graph
+from connectors.whatsapp.words import fitting
 
 FIELDS = "name,language,status,category,components,parameter_format"
 _PAGE, _MOST_PAGES = "100", 50
@@ -114,9 +115,7 @@ def components(variables: Mapping[str, str]) -> list[dict[str, Any]]:
 
     Raises: Rejected for an empty one, which Meta refuses.
     """
-    empty = sorted(name for name, value in variables.items() if not value.strip())
-    if empty:
-        raise Rejected(f"The template's {', '.join(empty)} must not be empty.")
+    variables = fitting(variables)
     header = {n.removeprefix(HEADER): v for n, v in variables.items() if n.startswith(HEADER)}
     body = {n: v for n, v in variables.items() if not n.startswith(HEADER)}
     return [

@@ -113,6 +113,9 @@ class TwilioAccount:
 
     # --- The account -----------------------------------------------------------------------------
 
+    async def register(self) -> None:
+        """Nothing: where the sender's messages go is set in the Console, as `check` tells."""
+
     async def check(self) -> Diagnosis:
         try:
             trouble, details = await account_trouble(self.client)

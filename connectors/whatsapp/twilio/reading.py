@@ -11,8 +11,8 @@ from connectors.whatsapp.people import (
     OFTEN_FORWARDED,
     is_number,
     person,
-    placeholder,
 )
+from connectors.whatsapp.words import placeholder
 from registry.types import (
     Attachment,
     AttachmentKind,

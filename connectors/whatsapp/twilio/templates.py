@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.base import Rejected, Template
+from connectors.base import Template
 from connectors.kit.twilio import Client
+from connectors.whatsapp.words import fitting
 
 _MOST = 1000
 _VARIABLE = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
@@ -71,7 +72,4 @@ def _status(approval: object) -> Mapping[str, Any]:
 
 def variables(chosen: Mapping[str, str]) -> str:
     """The variables as Twilio takes them. Raises: Rejected for an empty one, which Meta refuses."""
-    empty = sorted(name for name, value in chosen.items() if not value.strip())
-    if empty:
-        raise Rejected(f"The template's {', '.join(empty)} must not be empty.")
-    return json.dumps(dict(chosen), ensure_ascii=False)
+    return json.dumps(fitting(chosen), ensure_ascii=False)
