@@ -20,7 +20,6 @@ from connectors.facebook.limits import (
     WINDOW_HOURS,
 )
 from connectors.facebook.messenger import metadata_of
-from registry.measuring import measure
 from registry.types import AttachmentKind, OutboundFile, OutboundMessage
 
 _TYPES = {
@@ -124,7 +123,7 @@ def _from_comment(
     now: datetime,
 ) -> Post:
     """The one message by which a page may turn to a comment's author."""
-    if measure(text, "utf16") > MAX_TEXT:
+    if len(text.encode("utf-16-le")) // 2 > MAX_TEXT:
         raise Rejected(f"A private message has at most {MAX_TEXT} characters.")
     at = message.last_inbound_at
     if at is not None and now - at > timedelta(hours=PRIVATE_REPLY_HOURS):
