@@ -250,7 +250,7 @@ def _delivered(
 
 
 def _postback(pressed: Postback, account: Account, person: str, at: datetime) -> Sequence[Inbound]:
-    """ "Get started" greets; any other button is what the person says: its label."""
+    """Whoever presses "Get started" is greeted; any other button says its label."""
     payload, title = pressed.payload or "", pressed.title or ""
     external_id = pressed.mid or f"postback:{person}:{_stamp(at)}"
     if payload.strip("<>").casefold() in _STARTS or title.casefold() in _START_TITLES:
