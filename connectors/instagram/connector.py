@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib import import_module
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from connectors.base import (
     AccountSettings,
@@ -12,10 +12,12 @@ from connectors.base import (
     Forged,
     Page,
 )
-from connectors.instagram.graph.account import GraphInstagram
 from connectors.instagram.graph.limits import CAPABILITIES
 from connectors.instagram.settings import InstagramSettings
 from registry.types import Attachment, Capabilities, Envelope, Inbound, OutboundMessage, Sent
+
+if TYPE_CHECKING:
+    from connectors.instagram.graph.account import GraphInstagram
 
 
 class _Private(Protocol):
@@ -46,11 +48,11 @@ class InstagramConnector:
         self.account = account
         self._graph: GraphInstagram | None = None
         self._private: _Private | None = None
+        # A command that only asks what channels there are loads neither mode's library.
+        module = import_module(f"connectors.instagram.{settings.mode}.account")
         if settings.mode == "graph":
-            self._graph = GraphInstagram(account, settings, context)
+            self._graph = module.GraphInstagram(account, settings, context)
         else:
-            # Only who asks for the private API pays for its library.
-            module = import_module("connectors.instagram.private.account")
             self._private = module.PrivateInstagram(account, settings, context)
         self.capabilities = self._mode.capabilities
 
@@ -128,7 +130,7 @@ class InstagramConnector:
         assert mode is not None
         return mode
 
-    def _hooked(self) -> GraphInstagram:
+    def _hooked(self) -> "GraphInstagram":
         if self._graph is None:
             raise Forged("This account polls, and takes no delivery by webhook.")
         return self._graph
