@@ -1,7 +1,8 @@
 """Twilio's library as an asynchronous client, and how an account of Twilio's is.
 
 What Twilio posts is in `connectors.kit.twilio_webhooks`, what its refusals mean in
-`connectors.kit.twilio_failures`. The library is imported when an account first calls Twilio.
+`connectors.kit.twilio_failures`. The library, and aiohttp with it, is imported when an account
+first calls Twilio: commands that only name the channels start without them.
 """
 
 import asyncio
@@ -9,10 +10,9 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from http import HTTPStatus
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-import aiohttp
 import msgspec
 from msgspec import Struct
 
@@ -25,9 +25,11 @@ from connectors.base import (
     Uncertain,
     Unreachable,
 )
-from connectors.kit.download import download
 from connectors.kit.twilio_failures import ACTIVE_CURE, SIGN_IN_CURE, refused
 from registry.types import Attachment
+
+if TYPE_CHECKING:
+    import aiohttp
 
 TWILIO = "https://api.twilio.com"
 """The provider's own address; anything else is a proxy or a sandbox, and stands for all hosts."""
@@ -115,9 +117,10 @@ class Client:
         Raises: SendError.
         """
         library, base_error = await self._open()
+        creating = library.messages.create_async(**message)
         sid: object = None
         try:
-            sid = (await library.messages.create_async(**message)).sid
+            sid = (await creating).sid
         except (base_error, AttributeError, KeyError, TypeError, ValueError):
             sid = None
         if not isinstance(sid, str) or not sid:
@@ -129,6 +132,8 @@ class Client:
 
         Raises: SendError, as `connectors.kit.download` does.
         """
+        from connectors.kit.download import download
+
         ref = attachment.ref or ""
         # The library's hosts all stand behind api_base, and so do the files' addresses.
         at_api = ref.startswith(f"{TWILIO}/")
@@ -159,6 +164,8 @@ class Client:
 
     async def _open(self) -> tuple[Any, type[Exception]]:
         """The library's client and its errors' base; importing it takes long, in a thread."""
+        import aiohttp
+
         async with self._opening:
             rest = await asyncio.to_thread(import_module, "twilio.rest")
             errors = import_module("twilio.base.exceptions")
@@ -184,6 +191,8 @@ class Client:
     ) -> tuple[int, str]:
         """Failures are raised outside the handlers: an error of the HTTP client holds the call's
         headers, and must not hang on ours as its context."""
+        import aiohttp
+
         sends = method not in {"GET", "HEAD"}
         parts = urlsplit(url)
         if self._base != TWILIO:
@@ -340,6 +349,7 @@ async def account_trouble(client: Client) -> tuple[Diagnosis | None, dict[str, s
             summary=f"The Twilio account's funds are used up ({details['balance']}).",
             cure="Add funds on the Twilio Console's Billing page, and turn auto-recharge on.",
             details=details,
+            can_send=True,  # Twilio decides: it carries the messages of who pays by invoice
         ), details
     if amount < LOW_BALANCE:
         return Diagnosis(

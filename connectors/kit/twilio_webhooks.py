@@ -67,7 +67,7 @@ def _fields(body: bytes) -> list[tuple[bytes, bytes, bytes]]:
     if plain.count(b"\xff") != ands or plain.count(b"\xfe") != equals:
         raise ValueError("not of UTF-8")
     found = [field.partition(b"\xfe") for field in plain.split(b"\xff") if field]
-    if equals != len(found) or not all([between for _, between, _ in found]):
+    if equals != len(found) or not all(between for _, between, _ in found):
         # A field without a value, or an equals sign within one: neither is Twilio's way.
         found = [(name, b"", value.replace(b"\xfe", b"=")) for name, _, value in found]
     return found
