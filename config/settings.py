@@ -42,8 +42,18 @@ GREETING = {
 }
 """What a citizen reads who opens a conversation, by language."""
 
+ACKNOWLEDGEMENT = {
+    "kk": "Өтінішіңіз {number} нөмірімен тіркелді. Барысын осы жерден көре аласыз: {link}",
+    "ru": "Ваше обращение зарегистрировано под номером {number}. Следить за ним: {link}",
+    "en": "Your appeal is registered under number {number}. Follow it here: {link}",
+}
+"""What a citizen reads whose message opened an appeal, by language."""
+
 PREFIX = "HUB_"
 """What the name of an environment variable that sets a key starts with."""
+
+MOST_ACKNOWLEDGED = 240
+"""Characters of an acknowledgement: it goes out in one part on every channel."""
 
 MIN_SECRET = 32
 """Characters a secret key must have at least."""
@@ -112,6 +122,24 @@ def _secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _acknowledgement(text: str) -> str:
+    try:
+        shown = text.format(number="ALM-2026-0000001", link="https://hub.example.kz/t/x")
+    except (KeyError, IndexError, ValueError):
+        raise ValueError("the text may hold {number} and {link}, and no other braces") from None
+    if len(shown) > MOST_ACKNOWLEDGED:
+        raise ValueError(f"at most {MOST_ACKNOWLEDGED} characters fit")
+    return text
+
+
+AcknowledgementText = Annotated[str, AfterValidator(_acknowledgement)]
+
+
+def _acknowledgements(given: object) -> object:
+    """The standard words where nothing else is said."""
+    return {**ACKNOWLEDGEMENT, **given} if isinstance(given, Mapping) else given
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -175,6 +203,36 @@ class Threads(_Table):
     join_window_hours: float = Field(72.0, ge=0)
 
 
+class Acknowledgement(_Table):
+    """`[acknowledgement]`: what a citizen reads whose message opened an appeal.
+
+    A text may hold {number} and {link}, the address at which the appeal can be followed.
+    """
+
+    private: bool = False
+    """In private chats."""
+    public: bool = False
+    """In public threads, where everybody reads it."""
+    text: Annotated[dict[str, AcknowledgementText], BeforeValidator(_acknowledgements)] = (
+        ACKNOWLEDGEMENT
+    )
+    channels: dict[str, dict[str, AcknowledgementText]] = {}
+    """Other words in one channel; an empty text acknowledges nothing there."""
+
+    def worded(self, channel: str, language: str | None, *, public: bool) -> str:
+        """The text in a citizen's language; where that is mixed or not known, in two of them.
+
+        In a public thread one alone, as those take short texts only. Empty for none.
+        """
+        if not (self.public if public else self.private):
+            return ""
+        texts = {**self.text, **self.channels.get(channel, {})}
+        if language in texts:
+            return texts[language]
+        both = [texts[code] for code in ("kk", "ru") if texts.get(code)]
+        return both[0] if both and public else "\n\n".join(both)
+
+
 class Numbers(_Table):
     """`[numbers]`: what appeal numbers look like."""
 
@@ -210,6 +268,7 @@ class Settings(_Table):
     media: MediaTable = MediaTable()
     outbox: OutboxTable = OutboxTable()
     threads: Threads = Threads()
+    acknowledgement: Acknowledgement = Acknowledgement()
     numbers: Numbers = Numbers()
     log: Log = Log()
     greeting: Annotated[dict[str, str], BeforeValidator(_greetings)] = GREETING
@@ -322,7 +381,7 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 # --- The environment ------------------------------------------------------------------------------
 
-_OPEN_TABLES = frozenset({"channels", "greeting"})
+_OPEN_TABLES = frozenset({"channels", "greeting", "acknowledgement"})
 """Tables whose keys are not known here."""
 
 

@@ -25,15 +25,16 @@ from aiohttp import web
 from config.settings import Settings
 from connectors.base import Connector, Registers, SendError
 from connectors.discovery import open_accounts
-from hub import api, files, webhooks
+from hub import api, files, tracking, webhooks
 from hub.api.keys import REPLAY
 from hub.context import context_of
 from hub.health import healthz, readyz
 from hub.keys import BUS, CLOCK, CONNECTORS, DATABASE, MEDIA, METERS, SETTINGS
 from hub.metrics import Metrics
+from hub.tracking import tracking_links
 from registry.db import Database
 from registry.errors import RegistryError, Unavailable
-from registry.intake import Rules
+from registry.intake import Acknowledge, Rules
 from registry.media import MediaStore
 from registry.migrate import is_current, migrate
 from registry.types import AccountKey, Clock, utc_now
@@ -154,7 +155,24 @@ def rules_of(settings: Settings) -> Rules:
         number_prefix=settings.numbers.prefix,
         zone=ZoneInfo(settings.timezone),
         greetings=settings.greeting,
+        acknowledge=_acknowledge(settings),
     )
+
+
+def _acknowledge(settings: Settings) -> Acknowledge | None:
+    """Words the acknowledgement of a new appeal; None where none is acknowledged."""
+    wanted = settings.acknowledgement
+    if not (wanted.private or wanted.public):
+        return None
+    link = tracking_links(settings.public_url, settings.secret_key)
+
+    def acknowledge(
+        *, channel: str, public: bool, language: str | None, number: str, appeal_id: int
+    ) -> str | None:
+        text = wanted.worded(channel, language, public=public)
+        return text.format(number=number, link=link(number, appeal_id)) or None
+
+    return acknowledge
 
 
 def pace_of(settings: Settings) -> Pace:
@@ -184,6 +202,7 @@ def application(hub: Hub) -> web.Application:
     app.router.add_get("/metrics", hub.metrics.expose)
     webhooks.add_routes(app)
     files.add_routes(app)
+    tracking.add_routes(app)
     api.mount(app)
     return app
 

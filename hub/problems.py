@@ -14,6 +14,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from connectors.base import Misconfigured, Retryable, SendError, Uncertain
 from registry.appeals import NotAllowed
 from registry.contacts import BadPoint, UnknownPerson
 from registry.errors import (
@@ -136,6 +137,21 @@ def of_registry(error: RegistryError) -> Problem:
             return Problem(503, "unavailable", f"{detail} Try again.", headers=headers)
         case _:
             return Problem(400, "refused", detail)
+
+
+def of_provider(error: SendError) -> Problem:
+    """The problem that a provider's refusal is, of something asked while somebody waits."""
+    match error:
+        case Misconfigured():
+            return Problem(
+                409, "account_down", f"{error.reason} {error.cure}",
+                reason=error.reason, instead=error.cure,
+            )  # fmt: skip
+        case Retryable() | Uncertain():
+            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+            return Problem(503, "unavailable", f"{error.reason} Try again.", headers=headers)
+        case _:
+            return Problem(409, "refused", error.reason, reason=error.reason, instead="")
 
 
 def _of_http(error: web.HTTPException, request: web.Request) -> Problem:

@@ -19,7 +19,7 @@ from registry import types
 from registry.contacts import hold_contact
 from registry.errors import AlreadyHeld, IllegalMove, NotFound, RegistryError
 from registry.journal import record
-from registry.models import Appeal, Attachment, Message, Operator
+from registry.models import Appeal, Attachment, Contact, Message, Operator
 from registry.numbers import next_number
 from registry.operators import Principal, Role
 from registry.states import MOVES, Status, may_move
@@ -110,6 +110,8 @@ async def change_appeal(
         if wanted is not UNSET and wanted != before:
             history[field] = _turn(before, wanted)
             setattr(appeal, field, wanted)
+    if not isinstance(change.language, UnsetType):
+        await _set_language(session, appeal.contact_id, change.language)
     if change.read:
         appeal.unread = 0
     if history:
@@ -123,6 +125,15 @@ async def change_appeal(
             data=history,
         )
     await session.flush()
+
+
+async def _set_language(session: AsyncSession, contact_id: int, language: str | None) -> None:
+    """What an operator says a citizen speaks stands; None lets what they write decide again."""
+    await session.exec(
+        update(Contact)
+        .where(col(Contact.id) == contact_id)
+        .values(language=language, language_fixed=language is not None)
+    )
 
 
 async def add_note(

@@ -148,6 +148,12 @@ class Message(Struct, frozen=True, kw_only=True):
     """None for what did not go out."""
     edited_at: datetime | None
     deleted_at: datetime | None
+    hidden_at: datetime | None
+    """Since when a public comment is hidden from others, by us."""
+    private: bool
+    """It answers the author of a public comment privately."""
+    language: str | None
+    """What a citizen's text is in: "kk", "ru", "en" or "mixed", where it can be told."""
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -390,6 +396,9 @@ async def _messages(
             col(message.error_reason),
             col(message.edited_at),
             col(message.deleted_at),
+            col(message.hidden_at),
+            col(message.private_reply_to),
+            col(message.language),
         )
         .where(chosen)
         .order_by(col(message.sent_at), col(message.sequence), col(message.id)),
@@ -409,6 +418,9 @@ async def _messages(
             delivery=_delivery(row),
             edited_at=row.edited_at,
             deleted_at=row.deleted_at,
+            hidden_at=row.hidden_at,
+            private=row.private_reply_to is not None,
+            language=row.language,
         )
         for row in rows
     ]

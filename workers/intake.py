@@ -245,7 +245,7 @@ class Intake:
         if stored:
             log.info("stored", messages=stored)
         if self.bus is not None:
-            if accepted.greeted:
+            if accepted.automatic:
                 self.bus.wake(Topic.OUTBOX)
             if accepted.files:
                 self.bus.wake(Topic.MEDIA)

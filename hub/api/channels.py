@@ -6,12 +6,15 @@ from enum import StrEnum
 from aiohttp import web
 from msgspec import Struct
 
+from connectors.base import SendError, Templates
 from hub.api.exchange import json_response
 from hub.keys import CONNECTORS, DATABASE
+from hub.problems import Problem, of_provider
 from registry.accounts import account_states
 from registry.inbox import count_waiting
 from registry.models import AccountState
 from registry.types import AccountKey
+from workers.outbox import REFUSED_AT
 
 
 class Health(StrEnum):
@@ -43,12 +46,61 @@ class Channel(Struct, frozen=True, kw_only=True):
     """The provider asked for a pause: nothing is sent before."""
     queued: int
     """Replies that wait to be sent."""
+    can_send: bool
+    """Whether replies go out: an account can be red for what it does not bring."""
+    details: dict[str, str]
+    """What the provider tells of it: names, days, money left."""
 
 
 class Channels(Struct, frozen=True, kw_only=True):
     """Every account."""
 
     items: list[Channel]
+
+
+class TemplateShown(Struct, frozen=True, kw_only=True):
+    """A text that the provider has approved, in one language."""
+
+    id: str
+    language: str
+    name: str
+    text: str
+    """Its variables stand in double braces."""
+    variables: list[str]
+
+
+class TemplateList(Struct, frozen=True, kw_only=True):
+    """An account's templates."""
+
+    items: list[TemplateShown]
+
+
+async def templates(request: web.Request) -> web.Response:
+    """`GET channels/{channel}/{account}/templates`."""
+    key = AccountKey(request.match_info["channel"], request.match_info["account"])
+    connector = request.config_dict[CONNECTORS].get(key)
+    if connector is None:
+        raise Problem(404, "not_found", f"There is no account {key}.")
+    if not isinstance(connector, Templates) or not connector.capabilities.templates:
+        return json_response(TemplateList(items=[]))
+    try:
+        found = await connector.templates()
+    except SendError as error:
+        raise of_provider(error) from error
+    return json_response(
+        TemplateList(
+            items=[
+                TemplateShown(
+                    id=one.id,
+                    language=one.language,
+                    name=one.name,
+                    text=one.text,
+                    variables=list(one.variables),
+                )
+                for one in found
+            ]
+        )
+    )
 
 
 async def list_(request: web.Request) -> web.Response:
@@ -87,4 +139,6 @@ def _shown(
         last_out_at=state.last_out_at,
         paused_until=state.paused_until,
         queued=queued,
+        can_send=configured and state.can_send,
+        details={name: said for name, said in state.details.items() if name != REFUSED_AT},
     )

@@ -10,7 +10,9 @@ Text: TypeAlias = Annotated[str, Meta(max_length=MAX_TEXT)]
 Line: TypeAlias = Annotated[str, Meta(max_length=500)]
 Word: TypeAlias = Annotated[str, Meta(min_length=1, max_length=100)]
 Kind: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z][a-z_]{0,31}\Z")]
-Language: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z]{2}\Z", description="Two letters.")]
+Language: TypeAlias = Annotated[
+    str, Meta(pattern=r"^([a-z]{2}|mixed)\Z", description='Two letters, or "mixed".')
+]
 Latitude: TypeAlias = Annotated[float, Meta(ge=-90, le=90)]
 Longitude: TypeAlias = Annotated[float, Meta(ge=-180, le=180)]
 UploadIds: TypeAlias = Annotated[

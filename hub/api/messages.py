@@ -1,12 +1,10 @@
-"""Messages: replies and notes to an appeal, and the retry of what did not go out."""
-
-import re
+"""Messages: notes, the retry of what did not go out, and comments hidden from others."""
 
 import structlog
 from aiohttp import web
 from msgspec import Struct
-from sqlmodel.ext.asyncio.session import AsyncSession
 
+from connectors.base import Hides, SendError
 from hub.api.exchange import (
     attachment_url,
     id_of,
@@ -14,29 +12,18 @@ from hub.api.exchange import (
     json_response,
     number_of,
     read_body,
-    upload_ids,
 )
-from hub.api.fields import Text, UploadIds
+from hub.api.fields import Text
 from hub.api.keys import PRINCIPAL
 from hub.keys import BUS, CLOCK, CONNECTORS, DATABASE
-from hub.problems import Problem
+from hub.problems import Problem, of_provider
 from registry.appeals import add_note
-from registry.errors import NotFound
-from registry.inbox import Message, get_message, get_summary
-from registry.replies import queue_reply, retry_message
-from registry.types import AccountKey, Capabilities
+from registry.comments import get_comment, mark_hidden
+from registry.inbox import Message, get_message
+from registry.replies import retry_message
 from workers.bus import Topic
 
 log = structlog.get_logger(__name__)
-
-IDEMPOTENCY_KEY = "Idempotency-Key"
-
-
-class ReplyBody(Struct, forbid_unknown_fields=True, kw_only=True):
-    """What goes to the citizen: a text, uploads, or both."""
-
-    text: Text = ""
-    attachments: UploadIds = []
 
 
 class NoteBody(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -45,43 +32,16 @@ class NoteBody(Struct, forbid_unknown_fields=True, kw_only=True):
     text: Text
 
 
+class HiddenBody(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Whether others are to see a public comment."""
+
+    hidden: bool
+
+
 class RetryBody(Struct, forbid_unknown_fields=True, kw_only=True):
     """Whether a message that may have arrived is to go out again."""
 
     even_if_sent: bool = False
-
-
-async def reply(request: web.Request) -> web.Response:
-    """`POST appeals/{number}/replies`: queued and durable when answered."""
-    number, principal = number_of(request), request[PRINCIPAL]
-    key = _idempotency_key(request)
-    body = await read_body(request, ReplyBody)
-    ids = upload_ids(body.attachments)
-    if not body.text.strip() and not ids:
-        raise invalid("text", "a reply needs a text or an attachment.")
-    async with request.config_dict[DATABASE].write() as session:
-        capabilities = await _capabilities(request, session, number)
-        try:
-            message = await queue_reply(
-                session,
-                appeal_number=number,
-                text=body.text,
-                attachment_ids=ids,
-                author=principal.name,
-                operator_id=principal.operator_id,
-                actor=principal.actor,
-                idempotency_key=key,
-                capabilities=capabilities,
-                now=request.config_dict[CLOCK](),
-            )
-        except NotFound as error:
-            if error.what == "appeal":
-                raise
-            raise invalid("attachments", str(error)) from error
-        queued = await get_message(session, message.id, attachment_url=attachment_url)
-    request.config_dict[BUS].wake(Topic.OUTBOX)
-    log.info("reply queued", appeal=number, message=queued.id, actor=principal.actor)
-    return json_response(queued, status=202)
 
 
 async def note(request: web.Request) -> web.Response:
@@ -120,26 +80,24 @@ async def retry(request: web.Request) -> web.Response:
     return json_response(queued, status=202)
 
 
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
-
-
-def _idempotency_key(request: web.Request) -> str:
-    key = request.headers.get(IDEMPOTENCY_KEY, "")
-    if not _KEY.fullmatch(key):
-        raise Problem(
-            400,
-            "idempotency_key_required",
-            f"Send the header {IDEMPOTENCY_KEY}: 1 to 255 printable characters without spaces, "
-            "new for each reply and the same when you try one again.",
+async def hide(request: web.Request) -> web.Response:
+    """`POST messages/{id}/hidden`: done at the provider first, then written down."""
+    message_id, principal = id_of(request, "message"), request[PRINCIPAL]
+    body = await read_body(request, HiddenBody)
+    database, clock = request.config_dict[DATABASE], request.config_dict[CLOCK]
+    async with database.read() as session:
+        comment = await get_comment(session, message_id)
+    connector = request.config_dict[CONNECTORS].get(comment.account)
+    if not isinstance(connector, Hides) or not connector.capabilities.of(public=True).hides:
+        raise Problem(409, "cannot_hide", f"{comment.account.channel} hides no comments.")
+    try:
+        await connector.hide(comment.external_id, hidden=body.hidden)
+    except SendError as error:
+        raise of_provider(error) from error
+    async with database.write() as session:
+        await mark_hidden(
+            session, message_id, hidden=body.hidden, actor=principal.actor, now=clock()
         )
-    return key
-
-
-async def _capabilities(
-    request: web.Request, session: AsyncSession, number: str
-) -> Capabilities | None:
-    """What the appeal's account can carry; None when it is not in the settings."""
-    appeal = await get_summary(session, number)
-    account = AccountKey(appeal.channel, appeal.account)
-    connector = request.config_dict[CONNECTORS].get(account)
-    return None if connector is None else connector.capabilities
+        shown = await get_message(session, message_id, attachment_url=attachment_url)
+    log.info("comment hidden" if body.hidden else "comment shown", message=str(message_id))
+    return json_response(shown)

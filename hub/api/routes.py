@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from aiohttp.typedefs import Handler
 from msgspec import Struct
 
-from hub.api import appeals, attachments, buried, channels, messages, openapi, uploads
+from hub.api import appeals, attachments, buried, channels, messages, openapi, replies, uploads
 from registry import inbox
 from registry.operators import Role
 
@@ -81,14 +81,24 @@ ROUTES = (
     Route(
         method="POST",
         path="/appeals/{number}/replies",
-        handler=messages.reply,
+        handler=replies.reply,
         role=Role.OPERATOR,
         summary="Answer the citizen; the reply is kept and on its way.",
-        takes=messages.ReplyBody,
+        takes=replies.ReplyBody,
         keyed=True,
         status=202,
         returns=inbox.Message,
         problems=(400, 404, 409, 413, 415, 422),
+    ),
+    Route(
+        method="POST",
+        path="/appeals/{number}/replies/preview",
+        handler=replies.preview,
+        role=Role.OPERATOR,
+        summary="What a reply would take, and what speaks against it now; nothing is sent.",
+        takes=replies.PreviewBody,
+        returns=replies.PreviewShown,
+        problems=(400, 404, 413, 415),
     ),
     Route(
         method="POST",
@@ -109,6 +119,16 @@ ROUTES = (
         summary="Send a failed or uncertain message again.",
         takes=messages.RetryBody,
         status=202,
+        returns=inbox.Message,
+        problems=(400, 404, 409, 413, 415),
+    ),
+    Route(
+        method="POST",
+        path="/messages/{id}/hidden",
+        handler=messages.hide,
+        role=Role.OPERATOR,
+        summary="Hide a citizen's public comment from others, or show it again.",
+        takes=messages.HiddenBody,
         returns=inbox.Message,
         problems=(400, 404, 409, 413, 415),
     ),
@@ -139,6 +159,15 @@ ROUTES = (
         role=Role.OPERATOR,
         summary="How every account is.",
         returns=channels.Channels,
+    ),
+    Route(
+        method="GET",
+        path="/channels/{channel}/{account}/templates",
+        handler=channels.templates,
+        role=Role.OPERATOR,
+        summary="The approved templates that the account may send now.",
+        returns=channels.TemplateList,
+        problems=(404, 409),
     ),
     Route(
         method="GET",

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from registry.intake import statements as sql
-from registry.intake.batch import Accepted, Batch, Rules, Steps, batch_of, spoken
+from registry.intake.batch import Accepted, Acknowledge, Batch, Rules, Steps, batch_of, spoken
 from registry.intake.changes import apply_deletions, apply_edits
 from registry.intake.conversations import hold_conversations
 from registry.intake.events import apply_events
@@ -21,7 +21,7 @@ from registry.intake.reports import apply_delivery_reports
 from registry.statements import Script
 from registry.types import Inbound
 
-__all__ = ["Accepted", "Rules", "accept"]
+__all__ = ["Accepted", "Acknowledge", "Rules", "accept"]
 
 
 def accept(items: Sequence[Inbound], *, rules: Rules, now: datetime) -> Script[Accepted]:

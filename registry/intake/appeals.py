@@ -1,9 +1,12 @@
 """Which appeal a message belongs to: it joins its conversation's, reopens it, or opens another."""
 
+from collections.abc import Generator, Sequence
+from typing import Any
+
 from registry.ids import new_id
 from registry.intake import statements as sql
-from registry.intake.batch import Appeal, Batch, Conversation, Steps, Written, language_of
-from registry.intake.rows import Growth, Rows
+from registry.intake.batch import Appeal, Batch, Conversation, Written, language_of
+from registry.intake.rows import Growth, Opening, Rows
 from registry.journal import SYSTEM, journal_row
 from registry.numbers import counter_name, format_number
 from registry.statements import Row
@@ -13,14 +16,21 @@ from registry.types import Echo, InboundMessage
 SUBJECT_CHARACTERS = 120
 
 
-def appeal_for(batch: Batch, conversation: Conversation, item: Written, rows: Rows) -> Appeal:
+def appeal_for(
+    batch: Batch,
+    conversation: Conversation,
+    item: Written,
+    rows: Rows,
+    *,
+    language: str | None,
+) -> Appeal:
     """Join the conversation's appeal, reopen it, or open another; `rows` learns what that adds.
 
     What we wrote ourselves joins whatever appeal there is, and moves none.
     """
     appeal = conversation.appeal
     if appeal is None:
-        return _new_appeal(conversation, item, rows)
+        return _new_appeal(conversation, item, rows, language)
     if isinstance(item, Echo):
         return appeal
     if appeal.status in LIVE:
@@ -34,27 +44,28 @@ def appeal_for(batch: Batch, conversation: Conversation, item: Written, rows: Ro
     ):
         _move(batch, appeal, Status.OPEN, "appeal.reopened", rows)
         return appeal
-    return _new_appeal(conversation, item, rows)
+    return _new_appeal(conversation, item, rows, language)
 
 
-def open_appeals(batch: Batch, rows: Rows) -> Steps:
+def open_appeals(batch: Batch, rows: Rows) -> Generator[Any, list[Row], Sequence[Opening]]:
     """Number the new appeals in the order in which their messages were written, and insert them."""
     if not rows.appeals:
-        return
+        return ()
     year = batch.now.astimezone(batch.rules.zone).year
     found = yield sql.COUNT, [(counter_name(year), len(rows.appeals))]
     first = found[0][0] - len(rows.appeals) + 1
-    for serial, (appeal, _, _) in enumerate(rows.appeals, first):
-        appeal.number = format_number(batch.rules.number_prefix, year, serial)
-    numbers = {appeal.id: appeal.number for appeal, _, _ in rows.appeals}
+    for serial, opening in enumerate(rows.appeals, first):
+        opening.appeal.number = format_number(batch.rules.number_prefix, year, serial)
+    numbers = {opening.appeal.id: opening.appeal.number for opening in rows.appeals}
     for index, appeal_id in rows.placed:
         if appeal_id in numbers:
             batch.result.numbers[index] = numbers[appeal_id]
     yield (
         sql.ADD_APPEALS,
-        [_appeal_row(batch, *opened, rows.growth.pop(opened[0].id)) for opened in rows.appeals],
+        [_appeal_row(batch, one, rows.growth.pop(one.appeal.id)) for one in rows.appeals],
     )
     batch.result.appeals |= numbers.keys()
+    return rows.appeals
 
 
 def _move(batch: Batch, appeal: Appeal, status: Status, event: str, rows: Rows) -> None:
@@ -67,17 +78,18 @@ def _move(batch: Batch, appeal: Appeal, status: Status, event: str, rows: Rows) 
     appeal.resolved_at = None
 
 
-def _new_appeal(conversation: Conversation, item: Written, rows: Rows) -> Appeal:
+def _new_appeal(
+    conversation: Conversation, item: Written, rows: Rows, language: str | None
+) -> Appeal:
     appeal = Appeal(new_id(), "", Status.NEW, None, is_new=True)
     conversation.appeal = appeal
-    rows.appeals.append((appeal, conversation, item))
+    rows.appeals.append(Opening(appeal, conversation, item, language))
     rows.current[conversation.id] = appeal.id
     return appeal
 
 
-def _appeal_row(
-    batch: Batch, appeal: Appeal, conversation: Conversation, item: Written, growth: Growth
-) -> Row:
+def _appeal_row(batch: Batch, opening: Opening, growth: Growth) -> Row:
+    appeal, conversation, item = opening.appeal, opening.conversation, opening.item
     sender = item.sender if isinstance(item, InboundMessage) else item.recipient
     return (
         appeal.id,
@@ -86,7 +98,7 @@ def _appeal_row(
         item.account,
         conversation.id,
         conversation.contact_id,
-        language_of(sender),
+        opening.language or conversation.language or language_of(sender),
         _subject(item.text),
         batch.now,
         growth.last_at,

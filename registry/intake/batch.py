@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from zoneinfo import ZoneInfo
 
 from registry.statements import Row
@@ -21,6 +21,7 @@ from registry.types import (
 )
 
 LANGUAGES = frozenset({"kk", "ru", "en"})
+"""Those that we answer in."""
 
 Address: TypeAlias = tuple[str, str, str]
 """Channel, account and an id within it: of a conversation, or of a message."""
@@ -32,6 +33,16 @@ Steps: TypeAlias = Generator[Any, list[Row], None]
 """A part of `accept`'s script: it leaves what it found in the batch and returns nothing."""
 
 
+class Acknowledge(Protocol):
+    """What a citizen reads whose appeal was registered."""
+
+    def __call__(
+        self, *, channel: str, public: bool, language: str | None, number: str, appeal_id: int
+    ) -> str | None:
+        """The text; None where this kind of appeal is not acknowledged."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """What the settings say about registering."""
@@ -41,6 +52,8 @@ class Rules:
     zone: ZoneInfo
     greetings: Mapping[str, str] = field(default_factory=dict)
     """What a citizen who presses Start reads, by language; nobody is greeted without one."""
+    acknowledge: Acknowledge | None = None
+    """Words the acknowledgement of a new appeal; None where no appeal is acknowledged."""
 
 
 @dataclass(slots=True)
@@ -53,8 +66,8 @@ class Accepted:
     """The appeal's number, where the item has one."""
     appeals: set[int] = field(default_factory=set)
     """Appeals that changed."""
-    greeted: bool = False
-    """A greeting waits in the outbox."""
+    automatic: bool = False
+    """A greeting or an acknowledgement waits in the outbox."""
     files: bool = False
     """A file waits to be fetched."""
 
@@ -80,6 +93,10 @@ class Conversation:
     appeal: Appeal | None = None
     appeal_id: int | None = None
     last_inbound_at: datetime | None = None
+    language: str | None = None
+    """The contact's, as it was found, or as they write now."""
+    language_fixed: bool = False
+    """An operator has set it."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Whose conversation it is: finds and locks those of a batch, and opens those that are new."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from registry.columns import from_stored
 from registry.ids import new_id
@@ -9,7 +9,7 @@ from registry.intake import statements as sql
 from registry.intake.batch import Address, Appeal, Batch, Conversation, Steps, language_of, spoken
 from registry.statements import Row
 from registry.states import Status
-from registry.types import Echo, InboundMessage, Sender
+from registry.types import ContactPoint, Echo, InboundMessage, Sender
 
 _People: TypeAlias = Mapping[Address, tuple[Sender, bool]]
 """Who speaks in each conversation, and whether it is a public one."""
@@ -46,22 +46,34 @@ def _people(batch: Batch) -> _People:
 
 
 def _remember(batch: Batch, rows: Iterable[Row]) -> None:
-    for channel, account, key, id_, contact_id, appeal_id, last_inbound_at in rows:
+    for channel, account, key, id_, contact_id, appeal_id, last_at, language, fixed in rows:
         batch.conversations[channel, account, key] = Conversation(
             id=id_,
             contact_id=contact_id,
             appeal_id=appeal_id,
-            last_inbound_at=None if last_inbound_at is None else from_stored(last_inbound_at),
+            last_inbound_at=None if last_at is None else from_stored(last_at),
+            language=language,
+            language_fixed=bool(fixed),
         )
 
 
 def _open_conversations(batch: Batch, missing: Sequence[Address], people: _People) -> Steps:
-    """Open a conversation with each point's contact; those another process opens are left out."""
+    """Open a conversation with each point's contact; those another process opens are left out.
+
+    Somebody known under another name, a phone that became a user id, goes on in the conversation
+    they have.
+    """
     points = sorted({_point(people[address][0]) for address in missing})
+    also = {(p.scheme, p.value) for address in missing for p in people[address][0].also}
     holders: dict[tuple[str, str], tuple[int, int]] = {
         (scheme, value): (id_, contact_id)
-        for scheme, value, id_, contact_id in (yield sql.POINTS, points)
+        for scheme, value, id_, contact_id in (yield sql.POINTS, sorted({*points, *also}))
     }
+    if holders and also:
+        missing = yield from _go_on(batch, missing, people, holders)
+        points = sorted({_point(people[address][0]) for address in missing})
+        if not missing:
+            return
     unknown = [point for point in points if point not in holders]
     if unknown:
         senders = {_point(people[address][0]): people[address][0] for address in reversed(missing)}
@@ -74,7 +86,43 @@ def _open_conversations(batch: Batch, missing: Sequence[Address], people: _Peopl
     opened = {row[0] for row in (yield sql.ADD_CONVERSATIONS, rows)}
     for id_, channel, account, key, _, contact_id, _, _ in rows:
         if id_ in opened:
-            batch.conversations[channel, account, key] = Conversation(id_, contact_id)
+            sender = people[channel, account, key][0]
+            batch.conversations[channel, account, key] = Conversation(
+                id_, contact_id, language=language_of(sender)
+            )
+
+
+def _go_on(
+    batch: Batch,
+    missing: Sequence[Address],
+    people: _People,
+    holders: dict[tuple[str, str], tuple[int, int]],
+) -> Generator[Any, list[Row], list[Address]]:
+    """Give the private conversations of people we know the names they have now.
+
+    Returns the addresses for which there was none to go on with; `holders` learns of the points
+    that belong to somebody known by another.
+    """
+    renames = []
+    for address in missing:
+        sender, public = people[address]
+        known = next(
+            (holders[p] for p in map(_pair, (sender.point, *sender.also)) if p in holders), None
+        )
+        if known is None:
+            continue
+        if _point(sender) not in holders:
+            row = (new_id(), known[1], *_point(sender), batch.now)
+            yield sql.ADD_POINTS, [row]
+            for scheme, value, id_, contact_id in (yield sql.POINTS, [_point(sender)]):
+                holders[scheme, value] = (id_, contact_id)
+        if not public and sender.also:
+            renames.append((*address, known[1]))
+    if not renames:
+        return list(missing)
+    yield sql.RENAME, renames
+    _remember(batch, (yield sql.CONVERSATIONS, [row[:3] for row in renames]))
+    return [address for address in missing if address not in batch.conversations]
 
 
 def _add_contacts(
@@ -139,4 +187,8 @@ def _lock_appeals(batch: Batch) -> Steps:
 
 
 def _point(sender: Sender) -> tuple[str, str]:
-    return sender.point.scheme, sender.point.value
+    return _pair(sender.point)
+
+
+def _pair(point: ContactPoint) -> tuple[str, str]:
+    return point.scheme, point.value

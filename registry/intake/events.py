@@ -2,11 +2,9 @@
 
 from operator import itemgetter
 
-import msgspec
-
-from registry.ids import new_id
 from registry.intake import statements as sql
 from registry.intake.batch import Batch, Steps, conversation_of, external, language_of
+from registry.intake.rows import automatic_rows
 from registry.journal import CITIZEN, journal_row
 from registry.statements import Row
 from registry.types import ContactEvent, Reaction
@@ -28,9 +26,9 @@ def apply_events(batch: Batch) -> Steps:
         yield sql.SET_BLOCKED, reach
     greetings = [row for e in fresh if e.kind == "started" and (row := _greeting(batch, e))]
     if greetings:
-        yield sql.ADD_GREETINGS, [message for message, _ in greetings]
+        yield sql.ADD_AUTOMATIC, [message for message, _ in greetings]
         yield sql.ADD_DISPATCHES, [dispatch for _, dispatch in greetings]
-        batch.result.greeted = True
+        batch.result.automatic = True
 
 
 def _reach(batch: Batch, events: list[ContactEvent]) -> list[Row]:
@@ -91,11 +89,10 @@ def _greeting(batch: Batch, item: ContactEvent) -> tuple[Row, Row] | None:
     text = greetings.get(language_of(item.sender) or "") or next(iter(greetings.values()), None)
     if text is None:
         return None
-    conversation = conversation_of(batch, item)
-    message_id = new_id()
-    parts = msgspec.json.encode([{"text": text, "attachments": []}]).decode()
-    message = (message_id, conversation.id, text, batch.now, f"greeting:{item.external_id}")
-    dispatch = (
-        new_id(), message_id, conversation.id, item.channel, item.account, parts, batch.now,
-    )  # fmt: skip
-    return message, dispatch
+    return automatic_rows(
+        batch,
+        conversation_of(batch, item).id,
+        text,
+        account=(item.channel, item.account),
+        key=f"greeting:{item.external_id}",
+    )

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from registry.ids import new_id
 from registry.intake import statements as sql
+from registry.intake.acknowledging import acknowledge
 from registry.intake.appeals import appeal_for, open_appeals
 from registry.intake.batch import (
     Address,
@@ -17,7 +18,9 @@ from registry.intake.batch import (
     conversation_of,
     external,
 )
+from registry.intake.echoes import recognise_echoes
 from registry.intake.rows import Rows, attachment_row, message_row, write
+from registry.language import detect
 from registry.statements import Row
 from registry.types import InboundMessage, Reaction
 
@@ -25,6 +28,7 @@ from registry.types import InboundMessage, Reaction
 def store_messages(batch: Batch) -> Steps:
     """Insert what is new, joining or opening appeals by the rules; drop what is known."""
     yield from _find_known(batch)
+    yield from recognise_echoes(batch)
     fresh = _fresh(batch)
     if not fresh:
         return
@@ -32,8 +36,9 @@ def store_messages(batch: Batch) -> Steps:
     rows = Rows()
     for index, item in fresh:
         _place(batch, index, item, rows, albums)
-    yield from open_appeals(batch, rows)
+    opened = yield from open_appeals(batch, rows)
     yield from write(batch, rows)
+    yield from acknowledge(batch, opened)
 
 
 @dataclass(slots=True)
@@ -113,18 +118,26 @@ def _place(batch: Batch, index: int, item: Written, rows: Rows, albums: _Albums)
     """Gather the rows of one item: a message of its own, or one more file of its album."""
     conversation = conversation_of(batch, item)
     group: str | None = None
+    language: str | None = None
     sequence = 0
     if incoming := isinstance(item, InboundMessage):
         group, sequence = item.group, item.sequence
         _note_inbound(conversation, item, rows)
+        if not item.unreadable:
+            language = detect(item.text)
+            _note_language(conversation, language, item.text, rows)
     album = None if group is None else albums.get((conversation.id, group))
     if album is not None:
         message_id, appeal_id, number = album.message_id, album.appeal_id, album.number
         _join_album(album, item, rows)
     else:
-        appeal = appeal_for(batch, conversation, item, rows)
+        appeal = appeal_for(batch, conversation, item, rows, language=language)
         message_id, appeal_id, number = new_id(), appeal.id, appeal.number
-        rows.messages.append(message_row(message_id, conversation.id, appeal_id, item, batch.now))
+        rows.messages.append(
+            message_row(
+                message_id, conversation.id, appeal_id, item, language=language, now=batch.now
+            )
+        )
         rows.arrivals.append((message_id, appeal, conversation.contact_id, incoming))
         growth = rows.grow(appeal_id)
         growth.messages += 1
@@ -158,6 +171,18 @@ def _note_inbound(conversation: Conversation, item: InboundMessage, rows: Rows) 
     if last is None or item.sent_at >= last:
         conversation.last_inbound_at = item.sent_at
         rows.inbound[conversation.id] = (item.external_id, item.sent_at)
+
+
+LEAST_LETTERS = 12
+"""A shorter text ("да", "ок рахмет") tells what it is in, and not what its writer speaks."""
+
+
+def _note_language(conversation: Conversation, language: str | None, text: str, rows: Rows) -> None:
+    """The contact's language follows what they write, unless an operator has set it."""
+    if language is None or conversation.language_fixed or language == conversation.language:
+        return
+    if conversation.language is None or sum(map(str.isalpha, text)) >= LEAST_LETTERS:
+        conversation.language = rows.languages[conversation.contact_id] = language
 
 
 def _join_album(album: _Album, item: Written, rows: Rows) -> None:

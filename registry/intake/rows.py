@@ -4,6 +4,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from registry.ids import new_id
 from registry.intake import statements as sql
 from registry.intake.batch import Appeal, Batch, Conversation, Steps, Written
@@ -27,12 +29,22 @@ class Growth:
     longitude: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A new appeal, and the message that opens it."""
+
+    appeal: Appeal
+    conversation: Conversation
+    item: Written
+    language: str | None
+    """What the message is in."""
+
+
 @dataclass(slots=True)
 class Rows:
     """The rows that are to be written, and what they were made from."""
 
-    appeals: list[tuple[Appeal, Conversation, Written]] = field(default_factory=list)
-    """New appeals, each with the message that opens it."""
+    appeals: list[Opening] = field(default_factory=list)
     messages: list[Row] = field(default_factory=list)
     external_ids: list[Row] = field(default_factory=list)
     attachments: list[Row] = field(default_factory=list)
@@ -47,6 +59,8 @@ class Rows:
     """By conversation: the citizen's last message and its time."""
     current: dict[int, int] = field(default_factory=dict)
     """By conversation: the appeal that was opened in it."""
+    languages: dict[int, str] = field(default_factory=dict)
+    """By contact: what they write in now."""
 
     def grow(self, appeal_id: int) -> Growth:
         """The appeal's counters to add to; from here on it counts as changed."""
@@ -78,23 +92,48 @@ def write(batch: Batch, rows: Rows) -> Steps:
             sql.UPDATE_CONVERSATIONS,
             [(id_, *rows.inbound.get(id_, (None, None)), rows.current.get(id_)) for id_ in changed],
         )
+    if rows.languages:
+        yield sql.SET_LANGUAGES, sorted(rows.languages.items())
     batch.result.appeals |= rows.growth.keys()
 
 
 def message_row(
-    id_: int, conversation_id: int, appeal_id: int, item: Written, now: datetime
+    id_: int,
+    conversation_id: int,
+    appeal_id: int,
+    item: Written,
+    *,
+    language: str | None,
+    now: datetime,
 ) -> Row:
     """A message as it is stored; an echo of ours has been sent already."""
     if isinstance(item, Echo):
         return (
             id_, appeal_id, conversation_id, "out", item.text, "", item.sent_at, 0, now,
-            None, None, None, False, "sent", item.sent_at,
+            None, None, None, False, "sent", item.sent_at, None,
         )  # fmt: skip
     author = item.sender.name or item.sender.point.value
     return (
         id_, appeal_id, conversation_id, "in", item.text, author, item.sent_at, item.sequence, now,
         item.reply_to, item.origin, item.group, item.unreadable, None, None,
+        language,
     )  # fmt: skip
+
+
+def automatic_rows(
+    batch: Batch,
+    conversation_id: int,
+    text: str,
+    *,
+    account: tuple[str, str],
+    key: str,
+    appeal_id: int | None = None,
+) -> tuple[Row, Row]:
+    """A message that nobody wrote, in one part, and its dispatch. The key makes it the only one."""
+    message_id = new_id()
+    parts = msgspec.json.encode([{"text": text, "attachments": []}]).decode()
+    message = (message_id, appeal_id, conversation_id, text, batch.now, key)
+    return message, (new_id(), message_id, conversation_id, *account, parts, batch.now)
 
 
 def attachment_row(

@@ -4,14 +4,72 @@ from registry.statements import BOOL, ID, JSON, REAL, TEXT, TIME, Statement
 
 CONVERSATIONS = Statement(
     """
-    SELECT c.channel, c.account, c.key, c.id, c.contact_id, c.appeal_id, c.last_inbound_at
+    SELECT c.channel, c.account, c.key, c.id, c.contact_id, c.appeal_id, c.last_inbound_at,
+      p.language, p.language_fixed
     FROM {rows} JOIN conversations c
       ON c.channel = r.channel AND c.account = r.account AND c.key = r.key
+    JOIN contacts p ON p.id = c.contact_id
     ORDER BY c.id {lock:c}
     """,
     channel=TEXT,
     account=TEXT,
     key=TEXT,
+)
+
+RENAME = Statement(
+    """
+    UPDATE conversations SET key = r.key
+    FROM {rows} WHERE conversations.contact_id = r.contact_id
+      AND conversations.channel = r.channel AND conversations.account = r.account
+      AND NOT conversations.public
+      AND NOT EXISTS (
+        SELECT 1 FROM conversations taken
+        WHERE taken.channel = r.channel AND taken.account = r.account AND taken.key = r.key)
+      AND conversations.id = (
+        SELECT max(last.id) FROM conversations last
+        WHERE last.contact_id = r.contact_id AND last.channel = r.channel
+          AND last.account = r.account AND NOT last.public)
+    """,
+    channel=TEXT,
+    account=TEXT,
+    key=TEXT,
+    contact_id=ID,
+)
+"""The private conversation of somebody known goes on under the name that the provider gives now."""
+
+SET_LANGUAGES = Statement(
+    """
+    UPDATE contacts SET language = r.language
+    FROM {rows} WHERE contacts.id = r.id AND NOT contacts.language_fixed
+    """,
+    id=ID,
+    language=TEXT,
+)
+
+UNDER_WAY = Statement(
+    """
+    SELECT c.channel, c.account, c.key, d.message_id, CAST(d.parts AS text), d.next_part
+    FROM {rows} JOIN conversations c
+      ON c.channel = r.channel AND c.account = r.account AND c.key = r.key
+    JOIN messages m ON m.appeal_id = c.appeal_id AND m.conversation_id = c.id
+      AND m.direction = 'out' AND m.state IN ('sending', 'uncertain')
+    JOIN dispatches d ON d.message_id = m.id
+    ORDER BY d.id
+    """,
+    channel=TEXT,
+    account=TEXT,
+    key=TEXT,
+)
+"""Messages of ours whose call may have gone out, in the conversations named."""
+
+RECENT_APPEALS = Statement(
+    """
+    SELECT r.contact_id, count(a.id) FROM {rows}
+    JOIN appeals a ON a.contact_id = r.contact_id AND a.opened_at > r.since
+    GROUP BY r.contact_id
+    """,
+    contact_id=ID,
+    since=TIME,
 )
 
 POINTS = Statement(
@@ -140,9 +198,9 @@ ADD_MESSAGES = Statement(
     """
     INSERT INTO messages
       (id, appeal_id, conversation_id, direction, text, author, sent_at, sequence, created_at,
-       reply_to, origin, album, unreadable, state, state_at)
+       reply_to, origin, album, unreadable, state, state_at, language)
     SELECT id, appeal_id, conversation_id, direction, text, author, sent_at, sequence, created_at,
-       reply_to, origin, album, unreadable, state, state_at
+       reply_to, origin, album, unreadable, state, state_at, language
     FROM {rows}
     """,
     id=ID,
@@ -160,6 +218,7 @@ ADD_MESSAGES = Statement(
     unreadable=BOOL,
     state=TEXT,
     state_at=TIME,
+    language=TEXT,
 )
 
 ADD_EXTERNAL_IDS = Statement(
@@ -315,14 +374,15 @@ SET_BLOCKED = Statement(
     at=TIME,
 )
 
-ADD_GREETINGS = Statement(
+ADD_AUTOMATIC = Statement(
     """
     INSERT INTO messages
-      (id, conversation_id, direction, text, author, sent_at, created_at, state, state_at,
-       idempotency_key)
-    SELECT id, conversation_id, 'out', text, '', at, at, 'queued', at, key FROM {rows}
+      (id, appeal_id, conversation_id, direction, text, author, sent_at, created_at, state,
+       state_at, idempotency_key)
+    SELECT id, appeal_id, conversation_id, 'out', text, '', at, at, 'queued', at, key FROM {rows}
     """,
     id=ID,
+    appeal_id=ID,
     conversation_id=ID,
     text=TEXT,
     at=TIME,

@@ -278,7 +278,7 @@ APPEAL = {
 }  # fmt: skip
 MESSAGE = {
     "id", "direction", "text", "sent_at", "author", "external_id", "reply_to", "attachments",
-    "delivery", "edited_at", "deleted_at",
+    "delivery", "edited_at", "deleted_at", "hidden_at", "private", "language",
 }  # fmt: skip
 ATTACHMENT = {
     "id", "kind", "name", "mime", "size", "state", "url", "latitude", "longitude",

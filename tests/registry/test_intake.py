@@ -309,7 +309,7 @@ async def test_start_greets_once_in_the_citizens_language_and_opens_nothing(
 ) -> None:
     first = await take(database, started())
     second = await take(database, started())
-    assert (first.greeted, second.greeted) == (True, False)
+    assert (first.automatic, second.automatic) == (True, False)
     assert await rows(database, "SELECT text, direction, state FROM messages") == [
         ("Сәлеметсіз бе! Жазыңыз.", "out", "queued")
     ]

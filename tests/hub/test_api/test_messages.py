@@ -12,7 +12,7 @@ from workers.bus import Topic
 
 MESSAGE = {
     "id", "direction", "text", "sent_at", "author", "external_id", "reply_to", "attachments",
-    "delivery", "edited_at", "deleted_at",
+    "delivery", "edited_at", "deleted_at", "hidden_at", "private", "language",
 }  # fmt: skip
 
 
@@ -97,6 +97,7 @@ async def test_an_account_that_is_down_or_gone_is_409(desk: Desk) -> None:
             state = AccountState(channel="telegram", account="main")
             session.add(state)
         state.health, state.summary, state.cure = "down", "The token is dead.", "Renew it."
+        state.can_send = False
     problem = (await desk.reply(number)).problem(409, "account_down")
     assert "The token is dead." in problem["reason"]
     assert problem["instead"] == "Renew it."

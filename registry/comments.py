@@ -1,0 +1,54 @@
+"""Citizens' public comments, as far as we may hide them from others."""
+
+from datetime import datetime
+
+from msgspec import Struct
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from registry.errors import NotFound
+from registry.journal import record
+from registry.models import Conversation, ExternalId, Message
+from registry.types import AccountKey
+
+
+class Comment(Struct, frozen=True, kw_only=True):
+    """A comment as its provider knows it."""
+
+    account: AccountKey
+    external_id: str
+
+
+async def get_comment(session: AsyncSession, message_id: int) -> Comment:
+    """The public comment of that id. Raises: NotFound, also for what is no comment."""
+    found = await session.exec(
+        select(ExternalId)
+        .join(Message, Message.id == ExternalId.message_id)  # type: ignore[arg-type]
+        .join(Conversation, Conversation.id == Message.conversation_id)  # type: ignore[arg-type]
+        .where(Message.id == message_id, Message.direction == "in", Conversation.public)
+    )
+    named = found.first()
+    if named is None:
+        raise NotFound("public comment", message_id)
+    return Comment(account=AccountKey(named.channel, named.account), external_id=named.external_id)
+
+
+async def mark_hidden(
+    session: AsyncSession, message_id: int, *, hidden: bool, actor: str, now: datetime
+) -> None:
+    """Note that a comment was hidden, or shown again. Raises: NotFound."""
+    message = await session.get(Message, message_id, with_for_update=True)
+    if message is None:
+        raise NotFound("public comment", message_id)
+    if (message.hidden_at is not None) == hidden:
+        return
+    message.hidden_at = now if hidden else None
+    record(
+        session,
+        "message.hidden" if hidden else "message.shown",
+        actor=actor,
+        now=now,
+        appeal_id=message.appeal_id,
+        message_id=message.id,
+    )
+    await session.flush()
