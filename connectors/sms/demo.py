@@ -19,8 +19,8 @@ class DemoAccount:
             "api_base": sandbox.url,
         }
         self._sandbox = sandbox
-        # Ten numbers for each second since an earlier run began: more than citizens come.
-        self._next_number = 7_000_000_000 + run * 10 % 1_000_000_000
+        # A number for each second since an earlier run began: more than citizens come.
+        self._next_number = 7_900_000_000 + run % 99_000_000
 
     def citizen(self, *, name: str, language: str) -> Citizen:
         """A new person, whose number no earlier run gave to another."""

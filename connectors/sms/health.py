@@ -70,7 +70,9 @@ def _closed(way: Entrance, hook: str) -> tuple[str, str] | None:
             f"No webhook is set for {way.name}: what citizens write does not arrive.",
             f"{_place(way)} enter {hook} with HTTP POST, or run `hub doctor`, which does that.",
         )
-    if way.url != hook:
+    # After a # an administrator may tell Twilio how patient to be.
+    # Source: https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
+    if way.url.partition("#")[0] != hook:
         return (
             f"Twilio delivers the messages to {way.name} to {_host(way.url)} and not to the hub.",
             f"{_place(way)} enter {hook} with HTTP POST.",

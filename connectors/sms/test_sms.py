@@ -605,6 +605,13 @@ async def test_an_address_that_somebody_entered_stays_and_is_told(twilio: SmsSan
     assert HOOK in found.cure
 
 
+async def test_what_an_administrator_tells_twilio_behind_the_address_is_left_to_them(
+    twilio: SmsSandbox,
+) -> None:
+    twilio.own(NUMBER, sms_url=f"{HOOK}#rc=3&rp=ct,5xx")
+    assert (await checked(twilio)).health is Health.OK
+
+
 @pytest.mark.parametrize(
     ("setup", "words"),
     [
