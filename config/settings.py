@@ -516,7 +516,7 @@ def keys(model: type[BaseModel] = Settings) -> Iterator[tuple[str, ...]]:
             for rest in keys(inner):
                 yield (name, *rest)
         else:
-            yield (name,)
+            yield (field.alias or name,)
 
 
 def _fields(model: type[BaseModel] | None, place: Sequence[str]) -> list[str]:
@@ -527,7 +527,7 @@ def _fields(model: type[BaseModel] | None, place: Sequence[str]) -> list[str]:
         model = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
     if model is None:
         return []
-    return [name for name, field in model.model_fields.items() if not field.exclude]
+    return [f.alias or name for name, f in model.model_fields.items() if not f.exclude]
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:

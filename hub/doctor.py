@@ -34,7 +34,7 @@ from registry.errors import RegistryError
 from registry.media import MediaStore
 from registry.migrate import HEAD, REVISIONS, current_revision, is_current
 from registry.types import AccountKey, utc_now
-from workers.schedule import watched
+from workers.watch import watched
 
 LEAST_SQLITE = (3, 38, 0)
 """The first version that reads JSON as we use it without being asked to."""

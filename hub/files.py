@@ -4,9 +4,9 @@
 until then, and learns nothing else from it.
 """
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote
 
 from aiohttp import web
 from pydantic import SecretStr
@@ -20,6 +20,8 @@ from registry.types import Clock
 
 LIFE = timedelta(hours=1)
 _PURPOSE = "file links"
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_EXTENSION = re.compile(r"(?:\.[A-Za-z0-9]{1,8})?\Z")
 
 
 def add_routes(app: web.Application) -> None:
@@ -33,7 +35,9 @@ def links(public_url: str, secret: SecretStr, clock: Clock) -> Callable[[int, st
     def link(id_: int, name: str) -> str:
         until = int((clock() + LIFE).timestamp())
         signed = signature(secret, _PURPOSE, f"{id_}:{until}")
-        return f"{public_url}/files/{id_}/{until}/{signed}/{quote(name, safe='')}"
+        # Providers stumble over other letters in an address, however they are written.
+        plain = name if _PLAIN.fullmatch(name) else f"file-{id_}{_extension(name)}"
+        return f"{public_url}/files/{id_}/{until}/{signed}/{plain}"
 
     return link
 
@@ -50,3 +54,8 @@ async def fetch(request: web.Request) -> web.StreamResponse:
         return await serve(request, int(match["id"]))
     except Problem as problem:
         raise web.HTTPNotFound(text=problem.detail) from problem
+
+
+def _extension(name: str) -> str:
+    found = _EXTENSION.search(name)
+    return found[0] if found else ""

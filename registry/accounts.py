@@ -11,6 +11,9 @@ from registry.journal import SYSTEM, record
 from registry.models import AccountState, Dispatch, Message
 from registry.types import AccountKey, DeliveryState
 
+REFUSED, REFUSED_AT = "refused", "refused_at"
+"""Details of an account: why its last reply did not go out, and when that was."""
+
 
 async def set_health(
     session: AsyncSession,

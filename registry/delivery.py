@@ -43,8 +43,8 @@ def move_forward(
         if message_id not in messages:
             continue
         _, _, state, dispatch, more = messages[message_id]
-        if external_id is not None:
-            part = (report.channel, report.account, external_id)
+        part = (report.channel, report.account, external_id or "")
+        if part in parts[message_id]:
             new_part = advance(DeliveryState(parts[message_id][part]), report.state)
             if new_part != parts[message_id][part]:
                 parts[message_id][part] = moved[part] = new_part
@@ -118,11 +118,11 @@ def _find(
 
 def _link(reports: Sequence[DeliveryReport]) -> Generator[Any, list[Row], None]:
     links = {
-        (r.channel, r.account, r.external_id): parse_id(r.message_id)
+        (r.channel, r.account, r.external_id): (parse_id(r.message_id), r.part)
         for r in reports
         if r.names and r.external_id and r.message_id
     }
-    rows = [(*address, id_) for address, id_ in sorted(links.items()) if id_ is not None]
+    rows = [(*address, *named) for address, named in sorted(links.items()) if named[0] is not None]
     if rows:
         yield _LINK, rows
 
@@ -174,7 +174,7 @@ _UP_TO = Statement(
 _LINK = Statement(
     """
     INSERT INTO external_ids (channel, account, external_id, message_id, part, state)
-    SELECT r.channel, r.account, r.external_id, m.id, 0, 'sent'
+    SELECT r.channel, r.account, r.external_id, m.id, r.part, 'sent'
     FROM {rows} JOIN messages m ON m.id = r.message_id WHERE true
     ON CONFLICT (channel, account, external_id) DO NOTHING
     """,
@@ -182,6 +182,7 @@ _LINK = Statement(
     account=TEXT,
     external_id=TEXT,
     message_id=ID,
+    part=ID,
 )
 
 _MESSAGES = Statement(

@@ -1,8 +1,8 @@
 """The words, stems and endings by which `registry.language` tells one language from another.
 
 Kazakh is written here in its own letters. That people type it without them, and both Kazakh and
-Russian in Latin letters, is the reader's concern: it folds these lists the same way. A word that two lists name is shared.
-Beginnings are of three to seven letters.
+Russian in Latin letters, is the reader's concern: it folds these lists the same way. A word
+that two lists name is shared. Beginnings are of three to seven letters.
 """
 
 KAZAKH_WORDS = """

@@ -166,6 +166,8 @@ class DeliveryReport(Struct, frozen=True, kw_only=True):
     error_reason: str | None = None
     names: bool = False
     """It tells as well that `message_id` of ours got `external_id`."""
+    part: int = 0
+    """Which part of ours it names."""
 
 
 class Echo(Struct, frozen=True, kw_only=True):
@@ -181,6 +183,8 @@ class Echo(Struct, frozen=True, kw_only=True):
     attachments: tuple[Attachment, ...] = ()
     message_id: str | None = None
     """Our own message's id where the provider carries it back: then nothing new appears."""
+    part: int = 0
+    """Which part of our own message it is."""
 
 
 class Reaction(Struct, frozen=True, kw_only=True):
@@ -211,6 +215,9 @@ class ContactEvent(Struct, frozen=True, kw_only=True):
     sender: Sender
     at: datetime
     payload: str | None = None
+    public: bool = False
+    by_us: bool = False
+    """Somebody of ours did it at the provider, a moderator for instance."""
 
 
 class Unreadable(Struct, frozen=True, kw_only=True):

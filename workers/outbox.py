@@ -22,7 +22,7 @@ from connectors.base import (
     Throttled,
     Uncertain,
 )
-from registry.accounts import pause, set_health
+from registry.accounts import REFUSED, REFUSED_AT, pause, set_health
 from registry.db import Database
 from registry.errors import Unavailable
 from registry.media import MediaStore
@@ -55,9 +55,6 @@ from workers.meters import Meters, NoMeters
 log = structlog.get_logger(__name__)
 
 Outcome = Went | Later | Over
-
-REFUSED, REFUSED_AT = "refused", "refused_at"
-"""Details of an account: why its last reply did not go out, and when that was."""
 
 Links = Callable[[int, str], str]
 """Makes the public address of a file, by its attachment's id and its name."""

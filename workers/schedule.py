@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -13,12 +13,11 @@ from registry.accounts import account_states, set_health
 from registry.db import Database
 from registry.errors import Unavailable
 from registry.leases import hold
-from registry.models import AccountState
-from registry.traffic import KEPT, forget_traffic, read_traffic
+from registry.traffic import KEPT, forget_traffic
 from registry.types import AccountKey, Clock, utc_now
 from workers.bus import Bus, Topic
-from workers.outbox import REFUSED, REFUSED_AT, tidy_outbox
-from workers.watch import LOOKS_BACK, judge
+from workers.outbox import tidy_outbox
+from workers.watch import watched
 
 log = structlog.get_logger(__name__)
 
@@ -152,43 +151,6 @@ async def check_accounts(
 
 def _can_send(diagnosis: Diagnosis) -> bool:
     return diagnosis.health is not Health.DOWN if diagnosis.can_send is None else diagnosis.can_send
-
-
-async def watched(
-    account: AccountKey,
-    told: Diagnosis,
-    state: AccountState | None,
-    database: Database,
-    *,
-    now: datetime,
-) -> Diagnosis:
-    """The worst of what the provider told, what its traffic shows and how the last reply went."""
-    slots = await database.run(read_traffic(account, since=now - LOOKS_BACK))
-    shown = judge(slots, last_in_at=None if state is None else state.last_in_at, now=now)
-    for other in (shown, _refused(state)):
-        if other is not None and _BADNESS[other.health] > _BADNESS[told.health]:
-            told = replace(other, details={**told.details, **other.details})
-    return told
-
-
-def _refused(state: AccountState | None) -> Diagnosis | None:
-    """An account whose last reply was refused is not green, whatever it says of itself.
-
-    It may try again: the refusal is over once a reply has gone out.
-    """
-    if state is None or REFUSED not in state.details:
-        return None
-    if state.last_out_at and state.last_out_at > datetime.fromisoformat(state.details[REFUSED_AT]):
-        return None
-    return Diagnosis(
-        health=Health.DEGRADED,
-        summary=f"The last reply was refused: {state.details[REFUSED]}",
-        cure=state.cure,
-        details={name: state.details[name] for name in (REFUSED, REFUSED_AT)},
-    )
-
-
-_BADNESS = {Health.OK: 0, Health.DEGRADED: 1, Health.DOWN: 2}
 
 
 async def refresh_accounts(connectors: Mapping[AccountKey, Connector]) -> None:

@@ -4,10 +4,15 @@ What is usual is learnt from the account's own past weeks: the same hours of the
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from connectors.base import Diagnosis, Health
-from registry.traffic import SLOT, Slot, slot_of
+from registry.accounts import REFUSED, REFUSED_AT
+from registry.db import Database
+from registry.models import AccountState
+from registry.traffic import SLOT, Slot, read_traffic, slot_of
+from registry.types import AccountKey
 
 WEEKS = 4
 """As many past weeks are looked at."""
@@ -22,6 +27,43 @@ FORGED_MANY = 5
 """So many forgeries, and more than what was genuine, mean that the secret differs."""
 
 LOOKS_BACK = timedelta(weeks=WEEKS) + LONGEST_SILENCE + SLOT
+
+
+async def watched(
+    account: AccountKey,
+    told: Diagnosis,
+    state: AccountState | None,
+    database: Database,
+    *,
+    now: datetime,
+) -> Diagnosis:
+    """The worst of what the provider told, what its traffic shows and how the last reply went."""
+    slots = await database.run(read_traffic(account, since=now - LOOKS_BACK))
+    shown = judge(slots, last_in_at=None if state is None else state.last_in_at, now=now)
+    for other in (shown, _refused(state)):
+        if other is not None and _BADNESS[other.health] > _BADNESS[told.health]:
+            told = replace(other, details={**told.details, **other.details})
+    return told
+
+
+def _refused(state: AccountState | None) -> Diagnosis | None:
+    """An account whose last reply was refused is not green, whatever it says of itself.
+
+    It may try again: the refusal is over once a reply has gone out.
+    """
+    if state is None or REFUSED not in state.details:
+        return None
+    if state.last_out_at and state.last_out_at > datetime.fromisoformat(state.details[REFUSED_AT]):
+        return None
+    return Diagnosis(
+        health=Health.DEGRADED,
+        summary=f"The last reply was refused: {state.details[REFUSED]}",
+        cure=state.cure,
+        details={name: state.details[name] for name in (REFUSED, REFUSED_AT)},
+    )
+
+
+_BADNESS = {Health.OK: 0, Health.DEGRADED: 1, Health.DOWN: 2}
 
 
 def judge(slots: Sequence[Slot], *, last_in_at: datetime | None, now: datetime) -> Diagnosis | None:

@@ -10,11 +10,10 @@ from connectors.base import SendError, Templates
 from hub.api.exchange import json_response
 from hub.keys import CONNECTORS, DATABASE
 from hub.problems import Problem, of_provider
-from registry.accounts import account_states
+from registry.accounts import REFUSED_AT, account_states
 from registry.inbox import count_waiting
 from registry.models import AccountState
 from registry.types import AccountKey
-from workers.outbox import REFUSED_AT
 
 
 class Health(StrEnum):

@@ -9,7 +9,7 @@ from registry.intake import statements as sql
 from registry.intake.batch import Address, Appeal, Batch, Conversation, Steps, language_of, spoken
 from registry.statements import Row
 from registry.states import Status
-from registry.types import ContactPoint, Echo, InboundMessage, Sender
+from registry.types import ContactEvent, ContactPoint, Echo, InboundMessage, Sender
 
 _People: TypeAlias = Mapping[Address, tuple[Sender, bool]]
 """Who speaks in each conversation, and whether it is a public one."""
@@ -40,7 +40,7 @@ def _people(batch: Batch) -> _People:
         address = (item.channel, item.account, item.conversation)
         if address not in people:
             sender = item.recipient if isinstance(item, Echo) else item.sender
-            public = isinstance(item, InboundMessage) and item.public
+            public = isinstance(item, InboundMessage | ContactEvent) and item.public
             people[address] = (sender, public)
     return people
 

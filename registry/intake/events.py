@@ -5,7 +5,7 @@ from operator import itemgetter
 from registry.intake import statements as sql
 from registry.intake.batch import Batch, Steps, conversation_of, external, language_of
 from registry.intake.rows import automatic_rows
-from registry.journal import CITIZEN, journal_row
+from registry.journal import CITIZEN, SYSTEM, journal_row
 from registry.statements import Row
 from registry.types import ContactEvent, Reaction
 
@@ -65,7 +65,7 @@ def _event_row(batch: Batch, item: ContactEvent) -> Row:
     conversation = conversation_of(batch, item)
     entry = journal_row(
         f"contact.{item.kind}",
-        actor=CITIZEN,
+        actor=SYSTEM if item.by_us else CITIZEN,
         now=batch.now,
         appeal_id=None if conversation.appeal is None else conversation.appeal.id,
         contact_id=conversation.contact_id,

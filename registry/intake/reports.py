@@ -23,4 +23,5 @@ def _told_by(echo: Echo) -> DeliveryReport:
         external_id=echo.external_id,
         message_id=echo.message_id,
         names=True,
+        part=echo.part,
     )

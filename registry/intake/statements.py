@@ -51,7 +51,9 @@ UNDER_WAY = Statement(
     SELECT c.channel, c.account, c.key, d.message_id, CAST(d.parts AS text), d.next_part
     FROM {rows} JOIN conversations c
       ON c.channel = r.channel AND c.account = r.account AND c.key = r.key
-    JOIN messages m ON m.appeal_id = c.appeal_id AND m.conversation_id = c.id
+    JOIN conversations o ON o.contact_id = c.contact_id AND o.channel = c.channel
+      AND o.account = c.account
+    JOIN messages m ON m.appeal_id = o.appeal_id AND m.conversation_id = o.id
       AND m.direction = 'out' AND m.state IN ('sending', 'uncertain')
     JOIN dispatches d ON d.message_id = m.id
     ORDER BY d.id
@@ -60,7 +62,8 @@ UNDER_WAY = Statement(
     account=TEXT,
     key=TEXT,
 )
-"""Messages of ours whose call may have gone out, in the conversations named."""
+"""Messages of ours whose call may have gone out, to those who speak in the conversations named: a
+private reply to a comment comes back in another conversation."""
 
 RECENT_APPEALS = Statement(
     """
