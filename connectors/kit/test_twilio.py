@@ -272,10 +272,20 @@ def test_a_status_names_our_message_and_twilios(status: str, state: DeliveryStat
         assert report is None
         return
     assert report is not None
-    assert (report.state, report.external_id, report.message_id) == (state, "SM1", "184467")
-    assert report.names
+    assert (report.state, report.external_id) == (state, "SM1")
+    assert (report.message_id, report.part, report.names) == ("184467", 1, True)
     assert report.at == AT
     assert (report.error_reason is not None) == (state is DeliveryState.FAILED)
+
+
+@pytest.mark.parametrize(
+    "part", ["", "&part=", "&part=x", "&part=-1", "&part=%C2%B2", "&part=99999"]
+)
+def test_a_part_that_is_none_of_ours_is_the_first(part: str) -> None:
+    body = b"MessageSid=SM1&MessageStatus=sent"
+    report = read_report(delivery(body, action="status", query=f"message=7{part}"))
+    assert report is not None
+    assert (report.message_id, report.part) == ("7", 0)
 
 
 def test_a_status_without_our_id_names_twilios_alone() -> None:

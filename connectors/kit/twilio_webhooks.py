@@ -216,6 +216,8 @@ _STATES = {
 
 Source: https://www.twilio.com/docs/messaging/api/message-resource#message-status-values
 """
+_LONGEST_PART = 5
+"""Digits that the number of a part never has."""
 _INCOMING = frozenset({"receiving", "received"})
 
 
@@ -234,7 +236,7 @@ def read_report(envelope: Envelope) -> DeliveryReport | None:
     state = _STATES.get(status)
     if state is None:
         return None
-    ours = _asked(envelope.query, "message")
+    ours, part = _asked(envelope.query, "message"), _asked(envelope.query, "part")
     code, reason = None, None
     if state is DeliveryState.FAILED:
         code = fields.get("ErrorCode", "").strip() or None
@@ -249,6 +251,7 @@ def read_report(envelope: Envelope) -> DeliveryReport | None:
         error_code=code,
         error_reason=reason,
         names=bool(ours),
+        part=int(part) if part.isascii() and part.isdecimal() and len(part) < _LONGEST_PART else 0,
     )
 
 

@@ -360,7 +360,8 @@ async def test_a_message_whose_answer_was_lost_is_named_by_its_report(
     await twilio.settled()
     report = hub.read[-1]
     assert isinstance(report, DeliveryReport)
-    assert (report.message_id, report.external_id) == (OURS, twilio.sent[0].sid)
+    assert (report.message_id, report.part) == (OURS, 1)
+    assert report.external_id == twilio.sent[0].sid
     assert report.names
 
 
