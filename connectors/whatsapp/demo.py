@@ -30,7 +30,7 @@ class DemoAccount:
             "api_base": sandbox.url,
         }
         self._sandbox = sandbox
-        self._next_number = 77_000_000_000 + run * 1_000 % 900_000_000
+        self._next_number = 77_770_000_000 + run * 1_000 % 900_000_000
 
     def citizen(self, *, name: str, language: str) -> Citizen:
         """A new person, whose number no earlier run gave to another; one in five hides it."""

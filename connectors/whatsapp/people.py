@@ -23,9 +23,14 @@ def is_number(key: str) -> bool:
 
 def person(keys: Iterable[str | None], *, name: str | None) -> Sender | None:
     """Somebody by all the keys that are told of them, the best first; None when none is."""
-    told = [key for key in dict.fromkeys(keys) if key]
+    told: list[str] = []
+    for key in keys:
+        if key and key not in told:
+            told.append(key)
     if not told:
         return None
     points = [ContactPoint(SCHEME, key) for key in told]
-    points += [ContactPoint("tel", f"+{key}") for key in told if is_number(key)]
+    for key in told:
+        if is_number(key):
+            points.append(ContactPoint("tel", f"+{key}"))  # noqa: PERF401 - a list of one or none
     return Sender(point=points[0], name=name, also=tuple(points[1:]))

@@ -238,8 +238,8 @@ async def test_statuses_come_back_with_our_own_id(meta: WhatsAppSandbox, hub: Hu
         DeliveryState.DELIVERED,
         DeliveryState.READ,
     ]
-    assert {(one.message_id, one.external_id, one.names) for one in reports} == {
-        ("361934207885312000", sent.external_ids[0], True)
+    assert {(one.message_id, one.part, one.external_id, one.names) for one in reports} == {
+        ("361934207885312000", 2, sent.external_ids[0], True)
     }
 
 

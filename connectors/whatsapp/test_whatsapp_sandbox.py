@@ -10,9 +10,12 @@ import aiohttp
 import pytest
 from multidict import MultiDict
 
+from connectors.base import Context
 from connectors.testing.contract import NOW
 from connectors.testing.sandbox import Call, Upload
 from connectors.testing.twilio import ACCOUNT_SID, AUTH_TOKEN, NUMBER
+from connectors.whatsapp.connector import WhatsAppConnector, WhatsAppSettings
+from connectors.whatsapp.demo import demo_account
 from connectors.whatsapp.rules import check_upload
 from connectors.whatsapp.samples import picture, voice
 from connectors.whatsapp.sandbox import (
@@ -361,3 +364,15 @@ async def test_twilio_takes_one_file_a_message() -> None:
             assert (await response.json())["code"] == 21623
         async with client.get(f"{twilio.url}/v2/Channels/Senders") as response:
             assert response.status == 400
+
+
+async def test_the_demo_has_people_who_hide_their_number_and_templates() -> None:
+    async with demo_account(run=3) as account:
+        opened = WhatsAppSettings.model_validate(account.settings)
+        context = Context(public_url="http://127.0.0.1:9", clock=lambda: NOW)
+        number = WhatsAppConnector("demo", opened, context)
+        assert {one.language for one in await number.templates()} == {"kk", "ru"}
+        people = [account.citizen(name="Дәулет", language="kk") for _ in range(10)]
+        await number.close()
+    assert len({one.wa_id for one in people}) == len({one.user_id for one in people}) == 10
+    assert sum(one.hidden for one in people) == 2

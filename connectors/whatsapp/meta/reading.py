@@ -109,6 +109,9 @@ def _message(
     if sender is None:
         raise _Broken("The message is from nobody.")
     at = _time(message.timestamp, where)
+    if message.type == "text":  # most of them
+        yield _inbound(message, where, external_id=message.id, sender=sender, at=at, number=number)
+        return
     match message.type:
         case "reaction" if message.reaction is not None:
             emoji = message.reaction.emoji
@@ -268,7 +271,8 @@ def _report(status: Status, where: _Where) -> Iterator[Inbound]:
     state = _STATES.get(status.status)
     if state is None:
         return
-    ours = (status.biz_opaque_callback_data or "").partition(":")[0] or None
+    # Our own message's id and part, as `sending` had Meta keep them.
+    ours, _, part = (status.biz_opaque_callback_data or "").partition(":")
     error = status.errors[0] if status.errors else None
     yield DeliveryReport(
         channel=where.channel,
@@ -276,10 +280,11 @@ def _report(status: Status, where: _Where) -> Iterator[Inbound]:
         state=state,
         at=_time(status.timestamp, where),
         external_id=status.id,
-        message_id=ours,
+        message_id=ours or None,
         error_code=None if error is None or error.code is None else str(error.code),
         error_reason=None if error is None else _reason(error),
-        names=ours is not None,
+        names=bool(ours),
+        part=int(part) if part.isascii() and part.isdecimal() and len(part) < 5 else 0,
     )
 
 

@@ -5,6 +5,8 @@ Source: https://www.twilio.com/docs/messaging/guides/webhook-request
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import structs
+
 from connectors.kit.twilio_webhooks import Received, read_message, read_report
 from connectors.whatsapp.people import (
     FORWARDED,
@@ -40,14 +42,14 @@ def inbound(envelope: Envelope, *, number: str) -> Sequence[Inbound]:
         return () if report is None else (report,)
     if envelope.action:
         return ()
-    received = read_message(envelope.body)
+    received = read_message(_without_nul(envelope.body))
     if not received.sender.startswith(PREFIX):
         return ()
     to = key_of(received.to)
     if number and to and to != number:
         return ()
     sender = _sender(received)
-    if sender is None or not received.sid.strip("\x00"):
+    if sender is None or not received.sid:
         return (Unreadable(reason="The message is from nobody."),)
     message = _message(received, sender, envelope)
     kind = _OPT_OUTS.get(received.opt_out)
@@ -67,25 +69,24 @@ def inbound(envelope: Envelope, *, number: str) -> Sequence[Inbound]:
 
 def key_of(address: str) -> str:
     """A number's digits, or a user id, from Twilio's "whatsapp:+7…"."""
-    return _clean(address).removeprefix(PREFIX).strip().removeprefix("+")
+    return address.removeprefix(PREFIX).strip().removeprefix("+")
 
 
 def _sender(received: Received) -> Sender | None:
     fields = received.fields
-    number = _clean(fields.get("WaId", ""))
+    number = fields.get("WaId", "")
     return person(
         (
             key_of(received.sender),
             number if is_number(number) else None,
-            _clean(fields.get("ExternalUserId", "")),
+            fields.get("ExternalUserId"),
         ),
-        name=_clean(fields.get("ProfileName", "")) or None,
+        name=fields.get("ProfileName") or None,
     )
 
 
 def _message(received: Received, sender: Sender, envelope: Envelope) -> InboundMessage:
-    fields = received.fields
-    told = {name: _clean(value) for name, value in fields.items()}
+    told = received.fields
     attachments = [_file(file, told) for file in received.media]
     place = _place(told)
     if place is not None:
@@ -97,7 +98,7 @@ def _message(received: Received, sender: Sender, envelope: Envelope) -> InboundM
     return InboundMessage(
         channel=envelope.channel,
         account=envelope.account,
-        external_id=_clean(received.sid),
+        external_id=received.sid,
         conversation=sender.point.value,
         sender=sender,
         # Twilio tells no time of a message.
@@ -117,8 +118,7 @@ def _file(file: Attachment, told: Mapping[str, str]) -> Attachment:
         kind = AttachmentKind.STICKER
     elif file.mime == "audio/ogg":
         kind = AttachmentKind.VOICE
-    ref = None if file.ref is None else _clean(file.ref)
-    return Attachment(kind=kind, ref=ref or None, mime=_clean(file.mime or "") or None)
+    return structs.replace(file, kind=kind)
 
 
 def _place(told: Mapping[str, str]) -> Attachment | None:
@@ -142,6 +142,6 @@ def _origin(told: Mapping[str, str]) -> str | None:
     return FORWARDED if told.get("Forwarded", "").lower() == "true" else None
 
 
-def _clean(text: str) -> str:
-    """Without NULs, which PostgreSQL does not store."""
-    return text.replace("\x00", "")
+def _without_nul(body: bytes) -> bytes:
+    """A blank for each NUL, which PostgreSQL does not store."""
+    return body.replace(b"%00", b"%20").replace(b"\x00", b" ")
