@@ -262,7 +262,9 @@ class Client:
     def _note_window(self, method: str, route: str, headers: Mapping[str, str]) -> None:
         left, limit = headers.get("x-rate-limit-remaining"), headers.get("x-rate-limit-limit")
         if left is not None and limit is not None and left.isdecimal() and limit.isdecimal():
-            path = "/".join("…" if part.isdecimal() else part for part in route.split("/"))
+            path = "/".join(
+                "…" if part.isdecimal() and len(part) > 1 else part for part in route.split("/")
+            )
             self.windows[f"{method} {path}"] = Window(left=int(left), limit=int(limit))
 
 

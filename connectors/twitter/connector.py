@@ -22,7 +22,7 @@ from connectors.base import (
     SendError,
 )
 from connectors.kit.download import download
-from connectors.twitter import webhook
+from connectors.twitter import health, webhook
 from connectors.twitter.limits import CAPABILITIES, POLLED
 from connectors.twitter.media import Uploads
 from connectors.twitter.oauth import Keys
@@ -204,7 +204,6 @@ class TwitterConnector:
 
     async def check(self) -> Diagnosis:
         """Ask X whose tokens these are and how the webhook stands; count the money."""
-        health = await asyncio.to_thread(import_module, "connectors.twitter.health")
         settings, now = self._settings, self._context.clock()
         details: dict[str, str] = {}
         cap = self._purse.cap
@@ -216,28 +215,23 @@ class TwitterConnector:
             handle = str(me.get("username", ""))
             details |= {"account": f"@{handle}"}
             if me.get("id") != settings.user_id:
-                other: Diagnosis = health.another(
-                    str(me.get("id")), handle, settings.user_id, details
-                )
-                return other
+                return health.another(str(me.get("id")), handle, settings.user_id, details)
             if self.polls:
-                found: Diagnosis = health.polled(handle, settings.poll_seconds, details)
+                found = health.polled(handle, settings.poll_seconds, details)
             else:
                 self._check_hook()
                 standing = await webhook.look(client, self._hook, settings.user_id)
                 found = health.delivered(handle, standing, self._hook, details)
         except SendError as error:
-            failed: Diagnosis = health.unreachable(error, details)
-            return failed
+            return health.unreachable(error, details)
         details |= health.window_details(client.windows)
-        judged: Diagnosis = health.within_means(
+        return health.within_means(
             found,
             spent=spent,
             cap=cap,
             until=f"{next_month(now):%Y-%m-%d}",
             account=self.account,
         )
-        return judged
 
     async def close(self) -> None:
         """Let go of the connections; idempotent."""

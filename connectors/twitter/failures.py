@@ -200,9 +200,11 @@ def problem_of(status: int, data: Any) -> Problem | None:
     first = errors[0] if isinstance(errors, list) and errors else None
     if not isinstance(first, dict):
         first = {}
-    told = [data.get("detail"), first.get("message"), first.get("detail")]
-    told += [data.get("title"), first.get("title"), data.get("error")]
-    said = next((one for one in told if isinstance(one, str) and one.strip()), None)
+    closer = _first(first.get("message"), first.get("detail"))
+    said = _first(data.get("detail"), closer, data.get("title"), first.get("title"))
+    said = said or _first(data.get("error"))
+    if said is not None and closer is not None and closer not in said:
+        said = f"{_one_line(said)}: {closer}"
     if said is None and "type" not in data:
         return None
     return Problem(
@@ -210,6 +212,11 @@ def problem_of(status: int, data: Any) -> Problem | None:
         code=_code(data, first) or str(status),
         said=_one_line(said or HTTPStatus(status).phrase),
     )
+
+
+def _first(*told: Any) -> str | None:
+    """The first that says anything."""
+    return next((one for one in told if isinstance(one, str) and one.strip()), None)
 
 
 def _code(*problems: Mapping[str, Any]) -> str | None:

@@ -46,8 +46,12 @@ class Uploads:
         key = (file.id, category)
         media_id, at = self._known.get(key, ("", 0.0))
         if media_id and time.monotonic() - at < _LIVES:
-            await _processed(client, media_id, None, deadline)
-            return media_id
+            try:
+                await _processed(client, media_id, None, deadline)
+            except Rejected:
+                del self._known[key]  # X has forgotten it, or cannot use it: once more then
+            else:
+                return media_id
         media_id = await _announced(client, file, category)
         await _pieces(client, media_id, file)
         reply = await client.call("POST", f"/2/media/upload/{media_id}/finalize")

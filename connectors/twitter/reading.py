@@ -12,8 +12,6 @@ from msgspec import Struct
 
 from connectors.base import Malformed
 from connectors.twitter.shapes import (
-    POST,
-    TOLD,
     Activity,
     Delivery,
     Entities,
@@ -29,8 +27,9 @@ from connectors.twitter.shapes import (
     Told,
     User,
     Variant,
-    payload_of,
+    post_of,
     read_delivery,
+    told_of,
 )
 from connectors.twitter.snowflake import time_of
 from registry.types import (
@@ -88,7 +87,9 @@ def inbound(body: bytes, where: Where) -> Sequence[Inbound]:
         # A page begins with the newest.
         people, media = _people(delivery.includes), _media(delivery.includes)
         for number in range(len(data) - 1, -1, -1):
-            values += _item(data[number], f"data[{number}]", people, media, where)
+            item = data[number]
+            if item is not None:
+                values += _item(item, f"data[{number}]", people, media, where)
     elif delivery.for_user_id == where.user_id:
         values += _account_activity(delivery, where)
     return values
@@ -121,12 +122,13 @@ def _activity(event: Activity, where: Where) -> Sequence[Inbound]:
         return ()  # one webhook may serve several accounts of an app
     kind = event.event_type
     if kind in _POSTED:
-        post = payload_of(event, POST)
+        post = post_of(event)
         return _post(post, _people(event.includes), _media(event.includes), where)
     if kind in _TOLD:
-        return _told(payload_of(event, TOLD), where)
+        told, unread = told_of(event)
+        return [*unread, *_told(told, where)]
     if kind == "post.delete":
-        post = payload_of(event, POST)
+        post = post_of(event)
         return (_deleted(post.id, where.received_at, where),)
     return ()
 

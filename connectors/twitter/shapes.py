@@ -13,15 +13,13 @@ https://docs.x.com/x-api/account-activity/introduction
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
 from connectors.base import Malformed
 from registry.types import Unreadable
-
-T = TypeVar("T")
 
 Id = Annotated[str, Meta(pattern=r"^[0-9]{1,19}\Z")]
 Moment = Annotated[datetime, Meta(tz=True)]
@@ -176,6 +174,10 @@ class EditHistory(Struct, gc=False):
     edit_tweet_ids: list[Id] = []
 
 
+class Another(Struct, gc=False):
+    """A whole post within a post: that it is there is enough."""
+
+
 class LegacyPost(Struct, gc=False):
     id_str: Id
     user: LegacyUser
@@ -187,7 +189,7 @@ class LegacyPost(Struct, gc=False):
     in_reply_to_status_id_str: Id | None = None
     quoted_status_id_str: Id | None = None
     conversation_id_str: Id | None = None
-    retweeted_status: Raw | None = None
+    retweeted_status: Another | None = None
     edit_history: EditHistory | None = None
 
 
@@ -225,7 +227,8 @@ class Activity(Struct, gc=False):
 
 
 class Delivery(Struct, gc=False):
-    data: Activity | list[Item] | None = None
+    data: Activity | list[Item | None] | None = None
+    """None stands in a page for what could not be read."""
     includes: Includes | None = None
     for_user_id: str | None = None
     direct_message_events: list[LegacyMessage] = []
@@ -236,8 +239,8 @@ class Delivery(Struct, gc=False):
 
 
 _DELIVERY = msgspec.json.Decoder(Delivery)
-POST = msgspec.json.Decoder(Item)
-TOLD = msgspec.json.Decoder(Told)
+_POST = msgspec.json.Decoder(Item)
+_TOLD = msgspec.json.Decoder(Told)
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _LISTS: dict[str, type[Struct]] = {
     "direct_message_events": LegacyMessage,
@@ -258,14 +261,32 @@ def read_delivery(body: bytes) -> tuple[Delivery, Sequence[Unreadable]]:
     return _read_slowly(body)
 
 
-def payload_of(event: Activity, decoder: "msgspec.json.Decoder[T]") -> T:
-    """What an event carries. Raises: Malformed."""
+def post_of(event: Activity) -> Item:
+    """The post that an event carries. Raises: Malformed."""
     try:
-        return decoder.decode(event.payload)
+        return _POST.decode(event.payload)
     except _BROKEN as error:
-        raise Malformed(
-            f"The payload of {event.event_type[:40]} has another shape than X's: {error}."
-        ) from None
+        raise _odd(event, error) from None
+
+
+def told_of(event: Activity) -> tuple[Told, Sequence[Unreadable]]:
+    """What an event of the direct messages carries. Raises: Malformed."""
+    try:
+        return _TOLD.decode(event.payload), ()
+    except _BROKEN:
+        pass
+    unread: list[Unreadable] = []
+    try:
+        payload = msgspec.json.decode(event.payload)
+        if isinstance(payload, dict):
+            _sift_lists(payload, "data.payload.", unread)
+        return msgspec.convert(payload, Told), unread
+    except _BROKEN as error:
+        raise _odd(event, error) from None
+
+
+def _odd(event: Activity, error: Exception) -> Malformed:
+    return Malformed(f"The payload of {event.event_type[:40]} has another shape than X's: {error}.")
 
 
 def _read_slowly(body: bytes) -> tuple[Delivery, Sequence[Unreadable]]:
@@ -280,10 +301,11 @@ def _read_slowly(body: bytes) -> tuple[Delivery, Sequence[Unreadable]]:
     _sift_lists(value, "", unread)
     data = value.get("data")
     if isinstance(data, list):
-        value["data"] = _sift(data, Item, "data", unread)
+        value["data"] = [
+            next(iter(_sift([item], Item, "data", unread, first=number)), None)
+            for number, item in enumerate(data)
+        ]
     elif isinstance(data, dict):
-        if isinstance(payload := data.get("payload"), dict):
-            _sift_lists(payload, "data.payload.", unread)
         _sift_includes(data)
     _sift_includes(value)
     try:
@@ -318,14 +340,13 @@ def _sift_includes(holder: dict[str, Any]) -> None:
 
 
 def _sift(
-    items: list[Any], kind: type[Struct], path: str, unread: list[Unreadable]
+    items: list[Any], kind: type[Struct], path: str, unread: list[Unreadable], *, first: int = 0
 ) -> list[dict[str, Any]]:
     kept = []
-    for number, item in enumerate(items):
+    for number, item in enumerate(items, first):
         try:
-            # Through JSON, as a part that is left undecoded can be made of nothing else.
-            msgspec.json.decode(msgspec.json.encode(item), type=kind)
-        except _BROKEN as error:
+            msgspec.convert(item, kind)
+        except (msgspec.ValidationError, RecursionError) as error:
             unread.append(Unreadable(reason=f"{error}.", item=f"{path}[{number}]"))
         else:
             kept.append(item)

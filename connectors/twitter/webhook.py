@@ -105,7 +105,7 @@ async def look(client: "Client", hook: str, user_id: str) -> Standing:
 
 
 async def register(client: "Client", hook: str, user_id: str, *, account: str) -> None:
-    """Make the webhook, have X challenge it again if it failed, and subscribe. Raises: SendError."""
+    """Make the webhook, or have X look at it again, and subscribe. Raises: SendError."""
     hooks = await _hooks(client)
     ours = next((one for one in hooks if one.url == hook), None)
     if ours is None:
@@ -188,7 +188,8 @@ def _unanswered(hook: str, error: Rejected | None, account: str) -> Misconfigure
         f"X does not take {hook} as a webhook: its challenge was not answered as it wants.{said}",
         cure="Make the address reachable from the internet with a valid certificate, correct "
         f"public_url, compare channels.twitter.{account}.consumer_secret with the Developer "
-        'Console; if the app has an OAuth 2.0 Client Secret, give client_secret and crc = "client".',
+        "Console; if the app has an OAuth 2.0 Client Secret, give client_secret and "
+        'crc = "client".',
         code=None if error is None else error.code,
     )
 
