@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,12 @@ class _Suite(ConnectorContract):
     conversation = THREAD
     home = Path(tempfile.gettempdir())
 
+    @cached_property
+    def secrets(self) -> list[str]:
+        """The session is worth as much as the password."""
+        session = PrivateSandbox().session()["authorization_data"]["sessionid"]
+        return [PASSWORD, OTHER_PASSWORD, session]
+
     @pytest.fixture(autouse=True)
     def _home(self, tmp_path: Path) -> None:
         self.home = tmp_path
@@ -104,12 +111,12 @@ class _Suite(ConnectorContract):
         return InstagramConnector(account, InstagramSettings.model_validate(dict(keys)), context)
 
     @pytest.fixture
-    async def provider(self) -> AsyncIterator[PrivateSandbox]:  # type: ignore[override]
+    async def provider(self) -> AsyncIterator[PrivateSandbox]:
         async with self.sandbox() as running:
             running.session()
             yield running
 
-    async def test_registering_twice_is_as_good_as_once(  # type: ignore[override]
+    async def test_registering_twice_is_as_good_as_once(
         self, connector: Any, provider: Any
     ) -> None:
         """There is nothing to register: the account polls."""

@@ -148,17 +148,13 @@ class AppClient(Client):  # type: ignore[misc]  # the library is untyped
             response = http.post(
                 address, data=content, headers=headers, proxies=self.private.proxies
             )
-        except Lost:
-            response = None
-        if response is None:
-            raise Unsent("the upload was not answered")
-        if response.status_code != requests.codes.ok:
-            raise ClientError("The upload was refused.", response=response)
-        try:
-            return int(response.json()["media_id"])
-        except (ValueError, KeyError, TypeError):
-            media_id = None
-        raise ClientError("The upload was answered without an id.", response=media_id)
+            if response.status_code < 500:
+                if response.status_code != 200:
+                    raise ClientError("The upload was refused.", response=response)
+                return int(response.json()["media_id"])
+        except (Lost, ValueError, KeyError, TypeError):
+            pass
+        raise Unsent("the upload was not answered with an id")
 
     # --- Calls -----------------------------------------------------------------------------------
 

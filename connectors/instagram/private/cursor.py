@@ -13,6 +13,8 @@ FIRST_LOOK = 24 * HOUR
 """How far back the first poll of an account goes."""
 OVERLAP = HOUR
 """How far below the newest everything is looked at again, as an answer may lag behind another."""
+REQUESTS_EVERY = 3
+"""Of so many looks one goes to the requests of people who write for the first time."""
 MOST_THREADS = 200
 MOST_IDS = 300
 
@@ -21,7 +23,7 @@ class Mark(Struct, array_like=True):
     """How far a thread or a post has been read."""
 
     at: int
-    """When the newest thing in it happened."""
+    """When the newest message of the thread was written; when the post was last looked at."""
     keys: list[str] = []
     """What has been read of the last while before that."""
     seen: int = 0
@@ -33,13 +35,15 @@ class Mark(Struct, array_like=True):
     def knows(self, key: str, at: int, *, overlap: int) -> bool:
         return at <= self.at - overlap or key in self.keys
 
-    def add(self, key: str, at: int, *, overlap: int) -> None:
+    def add(self, key: str) -> None:
         """Take note of one thing. A key ends in its moment, by which it is forgotten again."""
         if key not in self.keys:
-            self.keys.append(key)
-        self.at = max(self.at, at)
+            self.keys = [*self.keys, key][-MOST_IDS:]
+
+    def forget(self, *, overlap: int) -> None:
+        """Let go of the keys that no answer can bring again as news."""
         late = self.at - overlap
-        self.keys = [one for one in self.keys if int(one.rpartition("@")[2]) > late][-MOST_IDS:]
+        self.keys = [one for one in self.keys if int(one.rpartition("@")[2]) > late]
 
 
 class PostMark(Struct, array_like=True):
@@ -103,12 +107,14 @@ Job = Inbox | Older | Posts | Comments | Replies
 class Cursor(Struct):
     """All that the next poll must know."""
 
+    start: int
+    """What is older than this the account has never been asked for."""
     floor: int
     """Nothing before this is news in a thread that is not among `threads`."""
     newest: int = 0
-    """The newest activity that the look under way has met."""
+    """The newest activity since the last look at everything."""
     before: int = 0
-    """The same of the look before it."""
+    """The same of the look at everything before that."""
     looks: int = 0
     threads: dict[str, Mark] = {}
     posts: dict[str, PostMark] = {}
@@ -125,7 +131,7 @@ def opened(text: str | None, *, now: int) -> Cursor:
             return _decoder.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
-    return Cursor(floor=now - FIRST_LOOK)
+    return Cursor(start=now - FIRST_LOOK, floor=now - FIRST_LOOK)
 
 
 def saved(cursor: Cursor) -> str:
@@ -133,12 +139,15 @@ def saved(cursor: Cursor) -> str:
 
 
 def finished(cursor: Cursor) -> None:
-    """A whole look is done: what lies an hour below the look before it can be forgotten.
+    """A look is done. After one at all threads, requests among them, the floor rises.
 
     A thread that moved up while its page was being read is met by the next look at the latest, so
     that the floor follows one look behind.
     """
+    everything = cursor.looks % REQUESTS_EVERY == 0
     cursor.looks += 1
+    if not everything:
+        return
     cursor.floor = max(cursor.floor, cursor.before - OVERLAP)
     cursor.before, cursor.newest = max(cursor.before, cursor.newest), 0
     excess = len(cursor.threads) - MOST_THREADS

@@ -9,6 +9,7 @@ from typing import Any
 
 from connectors.instagram.private.cursor import (
     OVERLAP,
+    REQUESTS_EVERY,
     Comments,
     Cursor,
     Inbox,
@@ -20,8 +21,8 @@ from connectors.instagram.private.cursor import (
     Replies,
 )
 
-REQUESTS_EVERY, POSTS_EVERY = 3, 5
-"""Of so many looks one goes there."""
+POSTS_EVERY = 5
+"""Of so many looks one goes to the comments."""
 NEWEST_POSTS = 12
 """Posts whose comments are read."""
 ANYWAY = 6 * 3600 * 1_000_000
@@ -172,10 +173,12 @@ def _news(thread: Mapping[str, Any], bound: Mark, mark: Mark) -> tuple[list[Body
         sent = _number(item.get("timestamp"))
         at = max(sent, _reacted(item))
         key = f"{item.get('item_id')}@{at}"
-        if not bound.knows(key, at, overlap=_MESSAGE_OVERLAP):
+        if not bound.knows(key, at, overlap=_MESSAGE_OVERLAP) and key not in mark.keys:
             news.append(item)
-            mark.add(key, at, overlap=_MESSAGE_OVERLAP)
+            mark.at = max(mark.at, at)
+            mark.add(key)
         reaches = reaches or sent <= bound.at - _MESSAGE_OVERLAP
+    mark.forget(overlap=_MESSAGE_OVERLAP)
     return news, reaches
 
 
@@ -204,13 +207,16 @@ def _posts(cursor: Cursor, answer: Mapping[str, Any], now: int) -> list[Body]:
             continue
         count = _number(post.get("comment_count"))
         known = cursor.posts.get(name)
-        mark = PostMark(Mark(cursor.floor)) if known is None else known
+        mark = PostMark(Mark(cursor.start)) if known is None else known
         if count != mark.count or (count and now - mark.looked > ANYWAY):
             missing = max(0, count - mark.count) if known is not None else 0
             code = post.get("code")
             code = code if isinstance(code, str) else ""
             cursor.jobs.append(Comments(name, code, mark.mark.copy(), missing))
-            mark.count, mark.looked = count, now
+            # From now on, and not from the newest comment: while page after page is read, people
+            # write under what has been read already.
+            mark.mark.forget(overlap=OVERLAP)
+            mark.count, mark.looked, mark.mark.at = count, now, now
         found[name] = mark
     cursor.posts = found
     return []
@@ -234,7 +240,12 @@ def _comments(cursor: Cursor, job: Comments, answer: Mapping[str, Any], viewer: 
             post.replies[root] = count
     for root in list(post.replies)[:-100]:
         del post.replies[root]
-    missing = max(0, job.missing - len(news))
+    missing = job.missing
+    count = _number(answer.get("comment_count"))
+    if not job.pages and count:  # the list of posts is older than this answer
+        missing += max(0, count - post.count)
+        post.count = count
+    missing = max(0, missing - len(news))
     page = _next_page(answer, "has_more_headload_comments", "next_min_id", "min_id") or _next_page(
         answer, "has_more_comments", "next_max_id", "max_id"
     )
@@ -263,9 +274,9 @@ def _new_comments(comments: Iterable[Body], bound: Mark, mark: Mark) -> list[Bod
         seconds = _number(comment.get("created_at_utc") or comment.get("created_at"))
         at = seconds * 1_000_000
         key = f"{comment.get('pk')}@{at}"
-        if not bound.knows(key, at, overlap=OVERLAP):
+        if not bound.knows(key, at, overlap=OVERLAP) and key not in mark.keys:
             news.append(comment)
-            mark.add(key, at, overlap=OVERLAP)
+            mark.add(key)
     return news
 
 
