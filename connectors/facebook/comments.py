@@ -123,6 +123,8 @@ def _comment(value: Feed, account: Account, *, path: str, arrived: datetime) -> 
                 sender=sender,
                 at=arrived,
                 payload=value.comment_id,
+                public=True,
+                by_us=True,
             ),
         )
     answered = value.parent_id if value.parent_id not in {None, post} else None

@@ -1,5 +1,6 @@
 """What an event of Messenger means: the core's values from Meta's shapes, pure and without I/O."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -45,6 +46,9 @@ class Account(NamedTuple):
     account: str
     page_id: str
     app_id: str | None
+
+
+_PART = re.compile(r"[0-9]{1,4}")
 
 
 def metadata_of(message_id: str, part: int) -> str:
@@ -198,20 +202,21 @@ def _echo(message: Message, account: Account, person: str, at: datetime) -> Sequ
             sent_at=at,
             text=content.text,
             attachments=content.attachments,
-            message_id=ours,
+            message_id=ours[0] if ours else None,
+            part=ours[1] if ours else 0,
         ),
     )
 
 
-def _ours(message: Message, account: Account) -> str | None:
-    """Our own id of a message that left through the hub; another app's metadata means nothing."""
+def _ours(message: Message, account: Account) -> tuple[str, int] | None:
+    """Our own id and part of what left through the hub; another app's metadata means nothing."""
     metadata = message.metadata
     if metadata is None or not metadata.startswith(_OURS):
         return None
     if account.app_id is not None and str(message.app_id or account.app_id) != account.app_id:
         return None
     message_id, colon, part = metadata[len(_OURS) :].rpartition(":")
-    return message_id if colon and message_id and part.isdecimal() else None
+    return (message_id, int(part)) if colon and message_id and _PART.fullmatch(part) else None
 
 
 def _delivered(

@@ -715,6 +715,7 @@ def place(**changes: Any) -> OutboundFile:
         "mime": "",
         "size": 0,
         "stream": file().stream,
+        "link": file().link,
         "latitude": 43.238949,
         "longitude": 76.889709,
     }
