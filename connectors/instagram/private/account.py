@@ -181,22 +181,12 @@ class PrivateInstagram:
         if not state.jobs:
             finished(state)
         for body in bodies:
-            await self._recognise(body, viewer)
+            await self._sending.recognise(body, viewer)
         return bodies
 
     async def _asked(self, job: Job, viewer: str) -> Mapping[str, Any]:
         endpoint, params = question(job, viewer)
         return await self._door.call(lambda client: client.get(endpoint, params))
-
-    async def _recognise(self, body: Body, viewer: str) -> None:
-        """Mark the comments that the hub itself wrote."""
-        ours = [
-            comment
-            for comment in body.get("comments", ())
-            if str(comment.get("user_id") or (comment.get("user") or {}).get("pk")) == viewer
-        ]
-        if ours:
-            body["sent"] = await self._sending.known(body["media"]["id"], ours)
 
     async def fetch(self, attachment: Attachment) -> AsyncIterator[bytes]:
         """Stream the file of an attachment: its address opens it, without the session."""

@@ -4,7 +4,7 @@ A message that was taken back vanishes from Instagram's answers without a trace:
 it, and it stays.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from connectors.instagram.private.shapes import (
     Id,
     Item,
     Named,
+    Ours,
     Reactions,
     Seen,
     Thread,
@@ -61,12 +62,13 @@ _Of = TypeVar("_Of", Thread, Delivery)
 class _Where:
     """The account, and who it is on Instagram."""
 
-    __slots__ = ("account", "channel", "viewer")
+    __slots__ = ("account", "channel", "sent", "viewer")
 
-    def __init__(self, channel: str, account: str, viewer: str) -> None:
+    def __init__(self, channel: str, account: str, viewer: str, sent: Mapping[str, Ours]) -> None:
         self.channel = channel
         self.account = account
         self.viewer = viewer
+        self.sent = sent
 
 
 def inbound(body: bytes, *, channel: str, account: str) -> Sequence[Inbound]:
@@ -76,7 +78,7 @@ def inbound(body: bytes, *, channel: str, account: str) -> Sequence[Inbound]:
         thread = _thread.decode(delivery.thread) if delivery.thread else None
     except _BROKEN as error:
         raise Malformed(f"no answer of Instagram's ({type(error).__name__})") from None
-    where = _Where(channel, account, str(delivery.viewer_id))
+    where = _Where(channel, account, str(delivery.viewer_id), delivery.sent)
     found: list[Inbound] = []
     if thread is not None and thread.thread_id and not thread.is_group:
         for number, raw in enumerate(thread.items):
@@ -170,7 +172,9 @@ def _ours(item: Item, thread: Thread, where: _Where, sent_at: datetime) -> Itera
             attachments=content.attachments,
         )
     elif message_id:
-        yield _arrived(item.item_id, message_id, where, sent_at)
+        yield _arrived(item.item_id, Ours(message_id), where, sent_at)
+    elif item.item_id in where.sent:
+        yield _arrived(item.item_id, where.sent[item.item_id], where, sent_at)
 
 
 def _reacted(item: Item, thread: Thread, where: _Where) -> Iterable[Inbound]:
@@ -235,8 +239,8 @@ def _commented(raw: Raw, delivery: Delivery, where: _Where) -> Iterable[Inbound]
         raise ValueError("a comment without an author or a time")
     sent_at = _time(int(at * 1_000_000))
     if str(author) == where.viewer:
-        if pk in delivery.sent:
-            yield _arrived(pk, delivery.sent[pk], where, sent_at)
+        if pk in where.sent:
+            yield _arrived(pk, where.sent[pk], where, sent_at)
         return
     root = str(comment.parent_comment_id or pk)
     answered = comment.replied_to_comment_id or comment.parent_comment_id
@@ -265,15 +269,16 @@ def public_thread(post: str, root: str, author: str) -> str:
 # --- Values -------------------------------------------------------------------------------------
 
 
-def _arrived(external_id: str, message_id: str, where: _Where, at: datetime) -> DeliveryReport:
+def _arrived(external_id: str, ours: Ours, where: _Where, at: datetime) -> DeliveryReport:
     return DeliveryReport(
         channel=where.channel,
         account=where.account,
         state=DeliveryState.SENT,
         at=at,
         external_id=external_id,
-        message_id=message_id,
+        message_id=ours.message_id,
         names=True,
+        part=ours.part,
     )
 
 

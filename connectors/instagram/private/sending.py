@@ -4,14 +4,15 @@ import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connectors.base import AccountStore, Rejected
 from connectors.instagram.private.door import Door
-from connectors.instagram.private.tokens import token_for
+from connectors.instagram.private.look import Body
+from connectors.instagram.private.tokens import sent_by_hub, token_for
 from connectors.instagram.private.wire import Lost
 from registry.types import AttachmentKind, Clock, OutboundFile, OutboundMessage, Sent
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from connectors.instagram.private.client import AppClient
 
 REMEMBERED = 200
-"""Comments of ours that are known by what they say, and threads that wait to be let in."""
+"""Messages that do not tell by themselves that they are ours, and threads to be let in."""
 
 _SUFFIXES = {AttachmentKind.VIDEO: ".mp4", AttachmentKind.VOICE: ".m4a"}
 _PUBLIC = re.compile(r"([0-9]+_[0-9]+):([0-9]+):[0-9]+")
@@ -46,6 +47,8 @@ class Sending:
         work = await self._work(thread, message)
         await self._let_in(thread)
         token = token_for(message.message_id, message.part)
+        if sent_by_hub(token) == "":
+            await self._remember(token, message)
 
         def carried(client: "AppClient") -> Any:
             client.mutation_token = token
@@ -103,7 +106,8 @@ class Sending:
         if not answered.isascii() or not answered.isdigit():
             answered = root
         text = message.text
-        await self._remember(post, message)
+        # A comment carries no token of ours: what it says where tells it when it comes back.
+        await self._remember(_digest(post, text), message)
 
         def carried(client: "AppClient") -> Any:
             return _answered(
@@ -118,23 +122,31 @@ class Sending:
         at = comment.get("created_at_utc") or comment.get("created_at")
         return Sent(external_ids=(str(comment["pk"]),), at=self._moment(at, 1_000_000))
 
-    async def _remember(self, post: str, message: OutboundMessage) -> None:
-        """A comment carries no token of ours: what it says where tells it when it comes back."""
-        # Of a message only the first part tells the id.
-        name = "" if message.part else message.message_id
-        known = _pairs(await self._store.read("comments"))
-        known.append([_digest(post, message.text), name])
-        await self._store.write("comments", json.dumps(known[-REMEMBERED:]))
+    # --- What comes back -------------------------------------------------------------------------
 
-    async def known(self, post: str, comments: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-        """Which of our account's comments the hub wrote, each with its message's id."""
-        names = dict(_pairs(await self._store.read("comments")))
-        found = {}
-        for comment in comments:
-            digest = _digest(post, str(comment.get("text")))
-            if digest in names:
-                found[str(comment.get("pk"))] = names[digest]
-        return found
+    async def _remember(self, key: str, message: OutboundMessage) -> None:
+        known = _rows(await self._store.read("sent"))
+        known.append([key, message.message_id, message.part])
+        await self._store.write("sent", json.dumps(known[-REMEMBERED:]))
+
+    async def recognise(self, body: Body, viewer: str) -> None:
+        """Mark the messages of the hub's in a delivery that do not tell it by themselves."""
+        keys: dict[str, str] = {}
+        for item in body.get("thread", {}).get("items", ()):
+            token = item.get("client_context")
+            if str(item.get("user_id")) == viewer and sent_by_hub(token) == "":
+                keys[str(item.get("item_id"))] = token
+        for comment in body.get("comments", ()):
+            author = comment.get("user_id") or (comment.get("user") or {}).get("pk")
+            if str(author) == viewer:
+                digest = _digest(body["media"]["id"], str(comment.get("text")))
+                keys[str(comment.get("pk"))] = digest
+        if not keys:
+            return
+        known = {row[0]: row[1:] for row in _rows(await self._store.read("sent"))}
+        sent = {name: known[key] for name, key in keys.items() if key in known}
+        if sent:
+            body["sent"] = sent
 
     def _moment(self, at: object, unit: int) -> datetime:
         """Instagram's time of a message; ours where it gave none that can be read."""
@@ -189,9 +201,9 @@ def _listed(text: str | None) -> list[str]:
     return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
 
 
-def _pairs(text: str | None) -> list[list[str]]:
+def _rows(text: str | None) -> list[list[Any]]:
     try:
         found = json.loads(text) if text else []
     except ValueError:
         return []
-    return [one for one in found if isinstance(one, list) and len(one) == 2]
+    return [row for row in found if isinstance(row, list) and len(row) == 3]

@@ -8,7 +8,7 @@ Sources: instagrapi's `extractors` and `types`, and the bridges and clients that
 
 from typing import Any, TypeAlias
 
-from msgspec import Raw, Struct, field
+from msgspec import Raw, Struct
 
 Id: TypeAlias = int | str
 """Ids come as numbers here and as texts there, and exceed 2**53."""
@@ -240,6 +240,13 @@ class Post(Struct):
     code: str | None = None
 
 
+class Ours(Struct, array_like=True):
+    """A message of the hub's."""
+
+    message_id: str
+    part: int = 0
+
+
 class Delivery(Struct):
     """What a poll makes an envelope of: our id, and a thread or comments as the API gave them."""
 
@@ -247,5 +254,5 @@ class Delivery(Struct):
     thread: Raw = Raw()
     media: Post | None = None
     comments: list[Raw] = []
-    sent: dict[str, str] = field(default_factory=dict)
-    """Our comments among them, known by what we sent: each with our message's id."""
+    sent: dict[str, Ours] = {}
+    """Messages of the hub's among them that only what it remembers tells, by their ids."""
