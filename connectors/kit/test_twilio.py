@@ -340,7 +340,7 @@ ACCOUNT = "sms.main"
         (400, 21606, Misconfigured),
         (400, 21659, Misconfigured),
         (400, 21660, Misconfigured),
-        (403, 21408, Misconfigured),
+        (403, 21408, Rejected),
         (400, 21609, Misconfigured),
         (400, 30002, Misconfigured),
         (404, 20404, Misconfigured),

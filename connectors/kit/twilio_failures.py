@@ -37,10 +37,6 @@ _SERVICE_CURE = (
     "Compare channels.{account}.from with the sid in the Console under Messaging, Services, and "
     "add a number to the service's Sender Pool."
 )
-_REGION_CURE = (
-    "Enable the recipient's country in the Twilio Console under Messaging, Settings, Geo "
-    "permissions."
-)
 _CHANNEL_CURE = (
     "Look at the sender in the Twilio Console under Messaging, Senders, WhatsApp senders: it must "
     "be Online, and channels.{account}.from must be its number."
@@ -70,7 +66,6 @@ MEANINGS: dict[int, _Row] = {
     21703: (Misconfigured, "The messaging service has no sender for this message.", _SERVICE_CURE),
     21704: (Misconfigured, "The messaging service has no number.", _SERVICE_CURE),
     21705: (Misconfigured, "The messaging service is not valid.", _SERVICE_CURE),
-    21408: (Misconfigured, "The account may not write to the recipient's country.", _REGION_CURE),
     21609: (Misconfigured, "Twilio cannot report to the hub's address.", _CALLBACK_CURE),
     63001: (Misconfigured, "WhatsApp does not accept the sender's credentials.", _CHANNEL_CURE),
     63007: (Misconfigured, "Twilio has no WhatsApp sender with this number.", _CHANNEL_CURE),
@@ -78,6 +73,15 @@ MEANINGS: dict[int, _Row] = {
     63051: (Misconfigured, "Meta has disabled the WhatsApp business account.", _CHANNEL_CURE),
     63112: (Misconfigured, "Meta has disabled the WhatsApp business account.", _CHANNEL_CURE),
     # The recipient
+    # One citizen abroad does not make the account unfit for all the others.
+    21408: (
+        Rejected,
+        (
+            "The account may not write to the recipient's country: allow it in Twilio's console, "
+            "Messaging, Settings, Geo permissions, and send again."
+        ),
+        "",
+    ),
     21610: (Blocked, "The citizen has opted out: they wrote STOP, and START lets us write.", ""),
     21614: (Blocked, "The number cannot receive text messages.", ""),
     21635: (Blocked, "The number is a landline, which receives no text messages.", ""),

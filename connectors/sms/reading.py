@@ -26,6 +26,8 @@ _KEYWORDS = {
 
 Source: https://help.twilio.com/articles/223134027
 """
+_SAID = frozenset({"YES", "HELP", "INFO"})
+"""Of them what people write as well to be heard: those are messages too."""
 _LONGEST_KEYWORD = 16
 _NOTHING = "[A text message without a text or a file.]"
 
@@ -42,9 +44,12 @@ def inbound(envelope: Envelope, *, account: str, ours: str | None) -> Sequence[I
     if ours is not None and address_of(message.to) != ours:
         return ()
     kind = _keyword(message)
-    if kind is not None:
-        return (_event(message, kind, envelope, account),)
-    return (_message(message, envelope, account),)
+    if kind is None:
+        return (_message(message, envelope, account),)
+    event = _event(message, kind, envelope, account)
+    if kind == "help" or message.body.strip().upper() in _SAID:
+        return (event, _message(message, envelope, account))
+    return (event,)
 
 
 def _keyword(message: Received) -> str | None:
@@ -56,7 +61,7 @@ def _keyword(message: Received) -> str | None:
 
 
 def _event(message: Received, kind: str, envelope: Envelope, account: str) -> ContactEvent:
-    """Whoever opts out or in asks for nothing: their word goes to the journal only."""
+    """What Twilio did by itself goes to the journal: it opted them out, or in, or sent its help."""
     address = address_of(message.sender)
     return ContactEvent(
         channel=envelope.channel,

@@ -122,7 +122,7 @@ class TestSms(ConnectorContract):
             error=Misconfigured,
         ),
         ProviderFailure(
-            name="country not allowed", failure=refusal(403, 21408, "region"), error=Misconfigured
+            name="country not allowed", failure=refusal(403, 21408, "region"), error=Rejected
         ),
         ProviderFailure(
             name="callback not taken", failure=refusal(400, 21609, "callback"), error=Misconfigured
