@@ -238,8 +238,9 @@ class Client:
             raise not_x(status, headers, doing=doing, account=self.account, now=now) from None
         problem = problem_of(status, data)
         if 200 <= status < 300:
-            refuses = isinstance(data, dict) and "data" not in data and "errors" in data
-            if refuses and problem is not None:
+            # Beside a page's `meta`, errors only tell what of its surroundings is not there.
+            told = data.keys() if isinstance(data, dict) else set()
+            if "errors" in told and not told & {"data", "meta"} and problem is not None:
                 raise refused(problem, headers, doing=doing, now=now)
             return Reply(status=status, body=body, data=data)
         if problem is None or status < 400:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from connectors.base import (
     AccountSettings,
@@ -148,7 +148,9 @@ class TwitterConnector:
         headers: dict[str, str] = {}
         if parts.hostname in _SIGNED_FILES:
             client = await self._open()
-            headers["Authorization"] = client.signature("GET", ref.partition("?")[0])
+            headers["Authorization"] = client.signature(
+                "GET", ref.partition("?")[0], parse_qsl(parts.query, keep_blank_values=True)
+            )
         address = ref
         if not self._own_host:
             address = self._settings.api_base + ref.removeprefix("https:/")

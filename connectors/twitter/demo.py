@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from connectors.twitter.citizens import Townsperson
-from connectors.twitter.sandbox import (
+from connectors.twitter.sandbox import TwitterSandbox
+from connectors.twitter.sandbox_gate import (
     ACCESS_TOKEN,
     ACCESS_TOKEN_SECRET,
     BEARER_TOKEN,
     CLIENT_SECRET,
     CONSUMER_KEY,
     CONSUMER_SECRET,
-    TwitterSandbox,
 )
 
 

@@ -5,12 +5,13 @@ the direct messages. X's own name for a delivery (`event_uuid`) is of no use for
 message comes again under another one, and by polling under none.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
 from connectors.base import Malformed
+from connectors.twitter.contents import files_of, legacy_files_of, shown
 from connectors.twitter.shapes import (
     Activity,
     Delivery,
@@ -18,15 +19,12 @@ from connectors.twitter.shapes import (
     Includes,
     Item,
     LegacyDeletion,
-    LegacyMedia,
     LegacyMessage,
     LegacyPost,
-    Link,
     MarkRead,
     Media,
     Told,
     User,
-    Variant,
     post_of,
     read_delivery,
     told_of,
@@ -34,7 +32,6 @@ from connectors.twitter.shapes import (
 from connectors.twitter.snowflake import time_of
 from registry.types import (
     Attachment,
-    AttachmentKind,
     ContactPoint,
     DeliveryReport,
     DeliveryState,
@@ -53,16 +50,6 @@ _POSTED = frozenset(
     {"post.mention.create", "post.reply.create", "post.create", "post.quote.create"}
 )
 _TOLD = frozenset({"dm.received", "dm.sent", "dm.read"})
-_SHORT = ("https://t.co/", "http://t.co/")
-_LONGEST_LINK = 4096
-_MOST_LINKS = 100
-_KINDS = {
-    "photo": AttachmentKind.PHOTO,
-    "video": AttachmentKind.VIDEO,
-    "animated_gif": AttachmentKind.VIDEO,
-}
-"""X hands a GIF out as a video without sound."""
-_MIMES = {"jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
 
 class Where(Struct, frozen=True, kw_only=True):
@@ -186,7 +173,7 @@ def _post(
     text = note.text if note is not None and long else post.text
     entities = note.entities if note is not None and long else post.entities
     keys = post.attachments.media_keys if post.attachments is not None else []
-    files, missing = _files(keys, media, where)
+    files, missing = files_of(keys, media, where.max_media)
     links = [] if entities is None else entities.urls
     if long and post.entities is not None:
         links = [*links, *post.entities.urls]
@@ -194,7 +181,7 @@ def _post(
         post.id,
         author=_sender(post.author_id, people),
         root=post.conversation_id or post.id,
-        text=_shown(text, links),
+        text=shown(text, links),
         files=files,
         missing=missing,
         reply_to=references.get("replied_to") or references.get("quoted"),
@@ -214,13 +201,13 @@ def _legacy_post(post: LegacyPost, where: Where) -> Sequence[Inbound]:
         text, entities = extended.full_text, extended.entities
         carrier = extended.extended_entities or carrier
     media = (carrier or entities or Entities()).media
-    files, missing = _legacy_files(media, where)
+    files, missing = legacy_files_of(media, where.max_media)
     person = User(id=post.user.id_str, name=post.user.name, screen_name=post.user.screen_name)
     return _public(
         post.id_str,
         author=_sender(post.user.id_str, {post.user.id_str: person}),
         root=post.conversation_id_str or post.in_reply_to_status_id_str or post.id_str,
-        text=_shown(text, [] if entities is None else entities.urls, media),
+        text=shown(text, [] if entities is None else entities.urls, media),
         files=files,
         missing=missing,
         reply_to=post.in_reply_to_status_id_str or post.quoted_status_id_str,
@@ -296,13 +283,13 @@ def _message(
     if event.sender_id is None:
         raise Malformed("The direct message does not tell its sender.")
     keys = event.attachments.media_keys if event.attachments is not None else []
-    files, missing = _files(keys, media, where)
+    files, missing = files_of(keys, media, where.max_media)
     links = event.urls if event.entities is None else [*event.entities.urls, *event.urls]
     return _private(
         event.id,
         sender_id=event.sender_id,
         other=_sender(other, people),
-        text=_shown(event.text, links),
+        text=shown(event.text, links),
         files=files,
         missing=missing,
         told_at=event.created_at,
@@ -327,12 +314,12 @@ def _legacy_message(
             media = [data.attachment.media]
         else:
             missing = 1
-    files, lost = _legacy_files(media, where)
+    files, lost = legacy_files_of(media, where.max_media)
     return _private(
         message.id,
         sender_id=created.sender_id,
         other=_sender(other, people),
-        text=_shown(data.text, [] if data.entities is None else data.entities.urls, media),
+        text=shown(data.text, [] if data.entities is None else data.entities.urls, media),
         files=files,
         missing=missing + lost,
         told_at=_at(message.created_timestamp),
@@ -425,97 +412,6 @@ def _placed(message: InboundMessage, missing: int) -> InboundMessage:
         public=message.public,
         unreadable=True,
     )
-
-
-def _shown(text: str, links: Sequence[Link], media: Sequence[LegacyMedia] = ()) -> str:
-    """The text as its author sees it: whole addresses, none for the files, and & for &amp;.
-
-    Source: https://docs.x.com/x-api/fundamentals/data-dictionary
-    """
-    if "&" in text:
-        text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    if not links and not media:
-        return text
-    for link in links[:_MOST_LINKS]:
-        if not link.url.startswith(_SHORT) or len(link.url) > 64:
-            continue
-        if _is_file(link):
-            text = text.replace(link.url, "", 1)
-        elif link.expanded_url and len(link.expanded_url) <= _LONGEST_LINK:
-            text = text.replace(link.url, link.expanded_url, 1)
-    for file in media[:_MOST_LINKS]:
-        if file.url.startswith(_SHORT) and len(file.url) <= 64:
-            text = text.replace(file.url, "", 1)
-    return text.rstrip()
-
-
-def _is_file(link: Link) -> bool:
-    return (
-        link.media_key is not None
-        or (link.display_url or "").startswith(("pic.x.com/", "pic.twitter.com/"))
-        or "/messages/media/" in (link.expanded_url or "")
-    )
-
-
-def _files(
-    keys: Iterable[str], media: Mapping[str, Media], where: Where
-) -> tuple[tuple[Attachment, ...], int]:
-    """The files of a message, and how many of them X did not tell enough of."""
-    found, missing = [], 0
-    for key in keys:
-        file = media.get(key)
-        kind = None if file is None else _KINDS.get(file.type)
-        if file is None or kind is None:
-            missing += 1
-            continue
-        if kind is AttachmentKind.PHOTO:
-            found.append(_attachment(kind, file.url, _picture(file.url)))
-        else:
-            best = _best(file.variants, file.duration_ms, where.max_media)
-            found.append(_attachment(kind, best, "video/mp4"))
-    return tuple(found), missing
-
-
-def _legacy_files(media: Iterable[LegacyMedia], where: Where) -> tuple[tuple[Attachment, ...], int]:
-    found, missing = [], 0
-    for file in media:
-        kind = _KINDS.get(file.type)
-        if kind is None:
-            missing += 1
-        elif kind is AttachmentKind.PHOTO:
-            found.append(_attachment(kind, file.media_url_https, _picture(file.media_url_https)))
-        else:
-            info = file.video_info
-            best = None
-            if info is not None:
-                best = _best(info.variants, info.duration_millis, where.max_media)
-            found.append(_attachment(kind, best, "video/mp4"))
-    return tuple(found), missing
-
-
-def _attachment(kind: AttachmentKind, ref: str | None, mime: str | None) -> Attachment:
-    return Attachment(kind=kind, ref=ref or None, mime=mime)
-
-
-def _picture(url: str | None) -> str | None:
-    """The type that the address's ending tells."""
-    path = (url or "").partition("?")[0]
-    return _MIMES.get(path[-5:].rpartition(".")[2].lower())
-
-
-def _best(variants: Sequence[Variant], duration: int | None, max_media: int) -> str | None:
-    """The MP4 of the best quality that is small enough, as far as X tells; else the smallest."""
-    films = [v for v in variants if v.content_type == "video/mp4" and v.url]
-    films.sort(key=_bits, reverse=True)
-    seconds = (duration or 0) / 1000
-    for film in films:
-        if _bits(film) / 8 * seconds <= max_media:
-            return film.url
-    return films[-1].url if films else None
-
-
-def _bits(variant: Variant) -> int:
-    return variant.bit_rate or variant.bitrate or 0
 
 
 # --- People and times ---------------------------------------------------------------------------

@@ -8,9 +8,6 @@ https://docs.x.com/x-api/activity/event-payloads
 """
 
 import asyncio
-import base64
-import binascii
-import hmac
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -21,36 +18,35 @@ from aiohttp import web
 
 from connectors.testing.sandbox import Call, Refused, Route, Sandbox, answer
 from connectors.twitter.citizens import Citizen, Posted, Received
-from connectors.twitter.problems import (
-    forbidden,
-    invalid,
-    no_credits,
-    not_found,
-    too_many,
-    unauthorized,
-    wrong_authentication,
-)
+from connectors.twitter.problems import forbidden, invalid, not_found
 from connectors.twitter.rules import (
-    CLOCK_SKEW,
-    LIMITS,
     MOST_WEIGHT,
-    PRICES,
-    WINDOW,
     expected_signature,
     has_address,
     oauth_parameters,
     weight,
 )
+from connectors.twitter.sandbox_gate import (
+    ACCESS_TOKEN_SECRET,
+    CLIENT_SECRET,
+    CONSUMER_SECRET,
+    USER_ID,
+    Gate,
+    Who,
+)
 from connectors.twitter.sandbox_hooks import HookDesk, Signing
+from connectors.twitter.sandbox_pages import (
+    asked,
+    body_of,
+    id_in,
+    iso,
+    only,
+    paged,
+    public,
+    whole,
+    written,
+)
 from connectors.twitter.sandbox_uploads import UploadDesk
-
-USER_ID = "1716450569358098432"
-CONSUMER_KEY = "sandboxConsumerKey00000000"
-CONSUMER_SECRET = "sandbox-consumer-secret-of-no-value-0000000000"  # noqa: S105 - opens nothing
-ACCESS_TOKEN = f"{USER_ID}-sandboxAccessTokenOfNoValue0000"
-ACCESS_TOKEN_SECRET = "sandbox-access-token-secret-of-no-value-000"  # noqa: S105
-BEARER_TOKEN = "AAAAAAAAAAAAAAAAAAAAASandboxBearerOfNoValue"  # noqa: S105
-CLIENT_SECRET = "sandbox-client-secret-of-no-value-000000000"  # noqa: S105
 
 _EPOCH = datetime.fromisoformat("2010-11-04T01:42:54.657+00:00")
 _LATEST = timedelta(seconds=0.4)
@@ -58,7 +54,6 @@ _LATEST = timedelta(seconds=0.4)
 _RETENTION = timedelta(days=30)
 _MOST_MENTIONS = 800
 _MOST_TEXT = 10_000
-_LINK = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?()]", re.IGNORECASE)
 _FILE_HOSTS = {"photo": "pbs.twimg.com", "video": "video.twimg.com", "private": "ton.twitter.com"}
 
 Handler: TypeAlias = Callable[[Call], Awaitable[tuple[int, Mapping[str, Any]]]]
@@ -90,11 +85,7 @@ class TwitterSandbox(Sandbox):
         self.user_id = user_id
         self.username = username
         self.refuses_duplicates = refuses_duplicates
-        self.windows = windows
-        self.limits = dict(LIMITS)
-        self.funds = funds
-        self.charged = 0
-        """Millionths of a dollar spent so far."""
+        self.gate = Gate(self.clock, user_id=user_id, windows=windows, funds=funds)
         self.citizens: dict[str, Citizen] = {}
         self.posts: dict[str, dict[str, Any]] = {}
         """Every post by its id; of an edited one the latest."""
@@ -115,9 +106,6 @@ class TwitterSandbox(Sandbox):
             signing=signing,
         )
         self._number = 0
-        self._nonces: set[str] = set()
-        self._used: dict[tuple[str, int], int] = {}
-        self._paid: set[tuple[str, str]] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
 
     # --- Citizens --------------------------------------------------------------------------------
@@ -199,11 +187,11 @@ class TwitterSandbox(Sandbox):
             before = self.posts.pop(edits)
             post["edit_history_tweet_ids"] = [*before["edit_history_tweet_ids"], post["id"]]
         event = {
-            **self._event("post.mention.create", _public(post)),
+            **self._event("post.mention.create", public(post)),
             "includes": {"users": self._users([user_id, self.user_id]), "media": post["_media"]},
         }
         status = await self.desk.deliver("post.mention.create", self.user_id, event)
-        return Posted(id=post["id"], content=_public(post), status=status)
+        return Posted(id=post["id"], content=public(post), status=status)
 
     async def told_read(self, user_id: str, message_id: str) -> int | None:
         """A citizen has read the account's direct messages up to one."""
@@ -244,7 +232,7 @@ class TwitterSandbox(Sandbox):
         links: Sequence[Mapping[str, Any]] = (),
         media: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        shown, found = _written(text)
+        shown, found = written(text)
         kept = {
             "id": self.next_id(),
             "sender": sender,
@@ -297,12 +285,12 @@ class TwitterSandbox(Sandbox):
         media: Sequence[Mapping[str, Any]] = (),
     ) -> dict[str, Any]:
         number = self.next_id()
-        shown, links = _written(text)
+        shown, links = written(text)
         post: dict[str, Any] = {
             "id": number,
             "author_id": author,
             "text": shown,
-            "created_at": _iso(self.clock()),
+            "created_at": iso(self.clock()),
             "conversation_id": self.posts[answers]["conversation_id"] if answers else number,
             "edit_history_tweet_ids": [number],
             "entities": {"urls": links},
@@ -392,73 +380,12 @@ class TwitterSandbox(Sandbox):
     def _as_either(self, name: str, handler: Handler) -> Callable[[Call], Awaitable[web.Response]]:
         return partial(self._take, name, handler, "either")
 
-    async def _take(self, name: str, handler: Handler, who: str, call: Call) -> web.Response:
+    async def _take(self, name: str, handler: Handler, who: Who, call: Call) -> web.Response:
         """Who asks, how often, and then what is asked."""
-        scheme = call.headers.get("Authorization", "").partition(" ")[0]
-        if who != "app" and scheme == "OAuth":
-            self._check_signature(call)
-        elif scheme == "Bearer":
-            if not hmac.compare_digest(call.headers["Authorization"], f"Bearer {BEARER_TOKEN}"):
-                raise unauthorized()
-            if who == "user":
-                raise wrong_authentication("OAuth 1.0a User Context", "OAuth 2.0 Application-Only")
-        elif scheme == "OAuth":
-            raise wrong_authentication("OAuth 2.0 Application-Only", "OAuth 1.0a User Context")
-        else:
-            raise unauthorized()
-        headers = self._window(name)
+        headers = self.gate.admit(call, name, who)
         status, said = await handler(call)
         self.changed()
         return answer(said, status=status, headers=headers)
-
-    def _check_signature(self, call: Call) -> None:
-        shown = oauth_parameters(call.headers["Authorization"])
-        stamp = shown.get("oauth_timestamp", "")
-        late = abs(self.clock().timestamp() - int(stamp)) if stamp.isdecimal() else CLOCK_SKEW + 1
-        fresh = shown.get("oauth_nonce", "") not in self._nonces | {""}
-        known = (shown.get("oauth_consumer_key"), shown.get("oauth_token"))
-        method = (shown.get("oauth_signature_method"), shown.get("oauth_version"))
-        expected = expected_signature(
-            call.method,
-            call.path,
-            call.query.items(),
-            shown,
-            consumer_secret=CONSUMER_SECRET,
-            token_secret=ACCESS_TOKEN_SECRET,
-        )
-        right = hmac.compare_digest(shown.get("oauth_signature", "").encode(), expected.encode())
-        same = known == (CONSUMER_KEY, ACCESS_TOKEN) and method == ("HMAC-SHA1", "1.0")
-        if not (right and same and fresh and late <= CLOCK_SKEW):
-            raise unauthorized()
-        self._nonces.add(shown["oauth_nonce"])
-
-    def _window(self, name: str) -> dict[str, str]:
-        limit = self.limits.get(name)
-        if limit is None or not self.windows:
-            return {}
-        number = int(self.clock().timestamp()) // WINDOW
-        used = self._used.get((name, number), 0) + 1
-        self._used[name, number] = used
-        headers = {
-            "x-rate-limit-limit": str(limit),
-            "x-rate-limit-remaining": str(max(limit - used, 0)),
-            "x-rate-limit-reset": str((number + 1) * WINDOW),
-        }
-        if used > limit:
-            raise too_many(headers)
-        return headers
-
-    def _charge(self, what: str, resources: Iterable[str] = ("",)) -> None:
-        """Take the price: of a thing that is read, once a day."""
-        price = PRICES[what]
-        for resource in resources:
-            key = (f"{what} {resource}", f"{self.clock():%Y-%m-%d}")
-            if resource and key in self._paid:
-                continue
-            if self.funds is not None and self.charged + price > self.funds:
-                raise no_credits(self.user_id)
-            self.charged += price
-            self._paid.add(key)
 
     def _plain(self, handle: Callable[[Call], Mapping[str, Any]]) -> Handler:
         async def handler(call: Call) -> tuple[int, Mapping[str, Any]]:
@@ -475,11 +402,11 @@ class TwitterSandbox(Sandbox):
         return 200, {"data": self._me()}
 
     async def _get_mentions(self, call: Call) -> tuple[int, Mapping[str, Any]]:
-        _known(call, _MENTION_PARAMETERS)
+        only(call, _MENTION_PARAMETERS)
         if call.params["id"] not in {self.user_id, *self.citizens}:
             raise not_found("user", call.params["id"])
-        most = _whole(call, "max_results", 10, 5, 100)
-        since, until = _number(call, "since_id"), _number(call, "until_id")
+        most = whole(call, "max_results", 10, 5, 100)
+        since, until = id_in(call, "since_id"), id_in(call, "until_id")
         found = [
             post
             for post in sorted(self.posts.values(), key=lambda one: -int(one["id"]))
@@ -487,13 +414,13 @@ class TwitterSandbox(Sandbox):
             and int(post["id"]) > (since or 0)
             and (until is None or int(post["id"]) < until)
         ][:_MOST_MENTIONS]
-        page, meta = _paged(found, call.query.get("pagination_token"), most)
-        self._charge("post read", [post["id"] for post in page])
-        wanted = {"id", "text", "edit_history_tweet_ids", *_asked(call, "tweet.fields")}
+        page, meta = paged(found, call.query.get("pagination_token"), most)
+        self.gate.charge("post read", [post["id"] for post in page])
+        wanted = {"id", "text", "edit_history_tweet_ids", *asked(call, "tweet.fields")}
         said: dict[str, Any] = {"meta": meta}
         if page:
             said["data"] = [{k: v for k, v in post.items() if k in wanted} for post in page]
-            expanded = _asked(call, "expansions")
+            expanded = asked(call, "expansions")
             includes: dict[str, Any] = {}
             if "author_id" in expanded:
                 includes["users"] = self._users(post["author_id"] for post in page)
@@ -503,18 +430,18 @@ class TwitterSandbox(Sandbox):
         return 200, said
 
     async def _get_messages(self, call: Call) -> tuple[int, Mapping[str, Any]]:
-        _known(call, _MESSAGE_PARAMETERS)
-        most = _whole(call, "max_results", 100, 1, 100)
+        only(call, _MESSAGE_PARAMETERS)
+        most = whole(call, "max_results", 100, 1, 100)
         oldest = self.clock() - _RETENTION
         found = [kept for kept in reversed(self.directs) if kept["at"] >= oldest]
-        page, meta = _paged(found, call.query.get("pagination_token"), most)
-        self._charge("dm read", [kept["id"] for kept in page])
-        wanted = {"id", "event_type", "text", *_asked(call, "dm_event.fields")}
+        page, meta = paged(found, call.query.get("pagination_token"), most)
+        self.gate.charge("dm read", [kept["id"] for kept in page])
+        wanted = {"id", "event_type", "text", *asked(call, "dm_event.fields")}
         said: dict[str, Any] = {"meta": meta}
         if page:
             events = [self._listed(kept) for kept in page]
             said["data"] = [{k: v for k, v in one.items() if k in wanted} for one in events]
-            expanded = _asked(call, "expansions")
+            expanded = asked(call, "expansions")
             includes: dict[str, Any] = {}
             if {"sender_id", "participant_ids"} & set(expanded):
                 includes["users"] = self._users(
@@ -537,7 +464,7 @@ class TwitterSandbox(Sandbox):
             "text": kept["text"],
             "sender_id": kept["sender"],
             "dm_conversation_id": "-".join(pair),
-            "created_at": _iso(kept["at"]),
+            "created_at": iso(kept["at"]),
             "entities": {"urls": list(kept["links"])},
         }
         if kept["media"]:
@@ -547,7 +474,7 @@ class TwitterSandbox(Sandbox):
         return told
 
     async def _create_post(self, call: Call) -> tuple[int, Mapping[str, Any]]:
-        data = _json(call, {"text", "reply", "media", "quote_tweet_id", "reply_settings", "poll"})
+        data = body_of(call, {"text", "reply", "media", "quote_tweet_id", "reply_settings", "poll"})
         text, media = data.get("text", ""), data.get("media")
         if not isinstance(text, str) or (not text.strip() and media is None):
             raise invalid("text or media is required")
@@ -560,7 +487,7 @@ class TwitterSandbox(Sandbox):
         answers = self._answered(data.get("reply"))
         if self.refuses_duplicates and any(one.public and one.text == text for one in self.sent):
             raise forbidden("You are not allowed to create a Tweet with duplicate content.")
-        self._charge("post with url" if has_address(text) else "post")
+        self.gate.charge("post with url" if has_address(text) else "post")
         post = self._post(self.user_id, text, answers=answers)
         received = Received(text=text, id=post["id"], public=True, answers=answers, media=files)
         self._reach(self._author(answers), received)
@@ -605,7 +532,7 @@ class TwitterSandbox(Sandbox):
         return None
 
     async def _create_message(self, call: Call) -> tuple[int, Mapping[str, Any]]:
-        data = _json(call, {"text", "attachments"})
+        data = body_of(call, {"text", "attachments"})
         text, attached = data.get("text", ""), data.get("attachments")
         if not isinstance(text, str) or (not text.strip() and attached is None):
             raise invalid("text or attachments is required")
@@ -621,7 +548,7 @@ class TwitterSandbox(Sandbox):
             raise not_found("user", person.id)
         if person.blocked or not (person.wrote or person.accepts_messages):
             raise forbidden("You do not have permission to DM one or more participants.")
-        self._charge("dm")
+        self.gate.charge("dm")
         kept = self._keep(self.user_id, person.id, text)
         self._reach(person, Received(text=text, id=kept["id"], public=False, media=files))
         self._later(self._tell_sent(kept))
@@ -653,14 +580,14 @@ class TwitterSandbox(Sandbox):
         return 200, self.uploads.initialize(call, self.next_id())
 
     async def _create_hook(self, call: Call) -> tuple[int, Mapping[str, Any]]:
-        return 200, await self.desk.create(call, self.next_id(), _iso(self.clock()))
+        return 200, await self.desk.create(call, self.next_id(), iso(self.clock()))
 
     async def _validate(self, call: Call) -> tuple[int, Mapping[str, Any]]:
         return 200, await self.desk.validate(call)
 
     async def _subscribe(self, call: Call) -> tuple[int, Mapping[str, Any]]:
         user = self.user_id if call.headers["Authorization"].startswith("OAuth ") else None
-        now = _iso(self.clock())
+        now = iso(self.clock())
         return 200, self.desk.subscribe(call, self.next_id(), now, as_user=user)
 
     async def _serve_file(self, call: Call) -> web.Response:
@@ -693,81 +620,3 @@ _MESSAGE_PARAMETERS = frozenset(
     {"max_results", "pagination_token", "event_types", "dm_event.fields", "expansions"}
     | {"user.fields", "media.fields", "tweet.fields"}
 )
-
-
-def _written(text: str) -> tuple[str, list[dict[str, Any]]]:
-    """The text as X keeps it: its own addresses, and &, < and > as HTML."""
-    links: list[dict[str, Any]] = []
-
-    def shorten(found: re.Match[str]) -> str:
-        if found[0].startswith("https://t.co/"):
-            return found[0]
-        short = f"https://t.co/{len(links):010d}"
-        links.append({"url": short, "expanded_url": found[0], "display_url": found[0][8:34]})
-        return short
-
-    shown = _LINK.sub(shorten, text)
-    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"), links
-
-
-def _public(post: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in post.items() if not name.startswith("_")}
-
-
-def _iso(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
-
-
-def _json(call: Call, allowed: set[str]) -> dict[str, Any]:
-    if not isinstance(call.data, dict):
-        raise invalid("the body must be a JSON object")
-    unknown = call.data.keys() - allowed
-    if unknown:
-        raise invalid(f"[{', '.join(sorted(unknown))}] is not one of the allowed fields")
-    return call.data
-
-
-def _known(call: Call, allowed: frozenset[str]) -> None:
-    for name in call.query:
-        if name not in allowed:
-            raise invalid(f"The query parameter [{name}] is not one of the allowed parameters")
-
-
-def _whole(call: Call, name: str, default: int, least: int, most: int) -> int:
-    text = call.query.get(name, str(default))
-    if not text.isdecimal() or not least <= int(text) <= most:
-        message = f"The `{name}` query parameter value [{text}] is not between {least} and {most}"
-        raise invalid(message, parameters={name: [text]})
-    return int(text)
-
-
-def _number(call: Call, name: str) -> int | None:
-    text = call.query.get(name)
-    if text is not None and (not text.isdecimal() or len(text) > 19):
-        message = f"The `{name}` query parameter value [{text}] is not valid"
-        raise invalid(message, parameters={name: [text]})
-    return None if text is None else int(text)
-
-
-def _asked(call: Call, name: str) -> list[str]:
-    return [one for one in call.query.get(name, "").split(",") if one]
-
-
-def _paged(
-    found: Sequence[Mapping[str, Any]], token: str | None, most: int
-) -> tuple[Sequence[Mapping[str, Any]], dict[str, Any]]:
-    """A page, the newest first; its token names what the next one begins behind."""
-    if token is not None:
-        try:
-            behind = int(base64.urlsafe_b64decode(token.encode()).decode())
-        except (binascii.Error, ValueError):
-            message = f"The `pagination_token` query parameter value [{token}] is not valid"
-            raise invalid(message, parameters={"pagination_token": [token]}) from None
-        found = [one for one in found if int(one["id"]) < behind]
-    page = found[:most]
-    meta: dict[str, Any] = {"result_count": len(page)}
-    if page:
-        meta |= {"newest_id": page[0]["id"], "oldest_id": page[-1]["id"]}
-    if len(found) > most:
-        meta["next_token"] = base64.urlsafe_b64encode(page[-1]["id"].encode()).decode()
-    return page, meta

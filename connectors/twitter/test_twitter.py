@@ -36,7 +36,8 @@ from connectors.twitter.connector import TwitterConnector
 from connectors.twitter.demo import demo_account
 from connectors.twitter.failures import Doing, Problem, problem_of, refused
 from connectors.twitter.oauth import Keys, authorization
-from connectors.twitter.sandbox import (
+from connectors.twitter.sandbox import TwitterSandbox
+from connectors.twitter.sandbox_gate import (
     ACCESS_TOKEN,
     ACCESS_TOKEN_SECRET,
     BEARER_TOKEN,
@@ -44,7 +45,6 @@ from connectors.twitter.sandbox import (
     CONSUMER_KEY,
     CONSUMER_SECRET,
     USER_ID,
-    TwitterSandbox,
 )
 from connectors.twitter.settings import TwitterSettings
 from connectors.twitter.snowflake import id_at, time_of
@@ -1013,7 +1013,7 @@ async def test_a_cursor_that_cannot_be_read_begins_anew(
 async def test_when_x_says_wait_the_time_is_the_one_it_names(
     x: TwitterSandbox, polling: TwitterConnector, citizen: Citizen, clock: Clock
 ) -> None:
-    x.limits |= {"GET /2/users/:id/mentions": 0, "GET /2/dm_events": 0}
+    x.gate.limits |= {"GET /2/users/:id/mentions": 0, "GET /2/dm_events": 0}
     with pytest.raises(Throttled) as caught:
         await polling.poll(None)
     reset = 900 - NOW.timestamp() % 900
@@ -1023,7 +1023,7 @@ async def test_when_x_says_wait_the_time_is_the_one_it_names(
         await polling.poll(None)
     assert len(x.calls) == calls, "X is not asked before its time"
     clock.pass_(seconds=reset + 1)
-    x.limits.clear()
+    x.gate.limits.clear()
     await citizen.message("сәлем")
     assert "сәлем" in texts(read(polling, await polling.poll(None)))
 
@@ -1032,7 +1032,7 @@ async def test_one_kind_that_must_wait_does_not_hold_up_the_other(
     x: TwitterSandbox, polling: TwitterConnector, citizen: Citizen
 ) -> None:
     x.posts.clear()
-    x.limits["GET /2/dm_events"] = 1
+    x.gate.limits["GET /2/dm_events"] = 1
     await citizen.mention("first")
     first = await polling.poll(None)
     await citizen.mention("second")
@@ -1041,6 +1041,16 @@ async def test_one_kind_that_must_wait_does_not_hold_up_the_other(
     assert texts(read(polling, second)) == [f"@{x.username} second"]
     third = await polling.poll(second.cursor)
     assert (third.bodies, third.pause) == ([], 120.0)
+
+
+async def test_a_page_of_nothing_but_partial_errors_is_empty(
+    x: TwitterSandbox, polling: TwitterConnector
+) -> None:
+    gone = {"title": "Not Found Error", "detail": "Could not find tweet", "type": "about:blank"}
+    body = {"errors": [gone], "meta": {"result_count": 0}}
+    x.fail_next(Failure(status=200, body=body), times=2)
+    page = await polling.poll(None)
+    assert (page.bodies, page.more) == ([], False)
 
 
 async def test_what_one_kind_brought_is_not_lost_over_the_others_failure(
@@ -1082,19 +1092,19 @@ async def test_spend_is_counted_as_x_counts_it(
         await citizen.message(f"хат {n}")
         await citizen.mention(f"post {n}")
     page = await polling.poll(None)
-    assert await spent(store) == x.charged == 4 * 5_000 + 3 * 10_000
+    assert await spent(store) == x.gate.charged == 4 * 5_000 + 3 * 10_000
     for _ in range(3):  # what is known costs nothing more on the same day
         page = await polling.poll(page.cursor)
         clock.pass_(minutes=2)
-    assert await spent(store) == x.charged
+    assert await spent(store) == x.gate.charged
     await polling.send(reply())
     await polling.send(in_public())
     await polling.send(in_public("Толығырақ: https://example.kz/su"))
     page = await polling.poll(page.cursor)
-    assert await spent(store) == x.charged
+    assert await spent(store) == x.gate.charged
     clock.pass_(days=1)
     page = await polling.poll(page.cursor)  # and is paid for again on the next
-    assert await spent(store) == x.charged
+    assert await spent(store) == x.gate.charged
 
 
 async def test_what_was_refused_is_not_paid_for_and_what_may_have_gone_out_is(
@@ -1119,7 +1129,7 @@ async def test_no_reply_passes_the_cap(x: TwitterSandbox, clock: Clock, store: M
         await made.send(reply())
     assert "channels.twitter.main.monthly_cap" in caught.value.cure
     assert "2026-04-01" in caught.value.cure
-    assert await spent(store) == x.charged == 30_000
+    assert await spent(store) == x.gate.charged == 30_000
     many = await asyncio.gather(*(made.send(reply()) for _ in range(5)), return_exceptions=True)
     assert all(isinstance(one, Misconfigured) for one in many)
     clock.pass_(days=30)
@@ -1137,7 +1147,7 @@ async def test_polling_stops_at_the_cap_until_the_next_month(
         x._post(CITIZEN, f"@{x.username} {n}", answers=None)
     page = await made.poll(None)
     assert len(texts(read(made, page))) == 10, "no more is asked for than can be paid"
-    assert await spent(store) == x.charged == 50_000
+    assert await spent(store) == x.gate.charged == 50_000
     with pytest.raises(Throttled) as caught:
         await made.poll(page.cursor)
     assert caught.value.retry_after == (datetime(2026, 4, 1, tzinfo=UTC) - NOW).total_seconds()
@@ -1290,10 +1300,10 @@ async def test_a_file_that_did_not_arrive_has_sent_nothing(
 async def test_a_file_that_x_forgot_is_handed_over_anew(
     x: TwitterSandbox, account: TwitterConnector
 ) -> None:
-    x.limits["POST /2/tweets"] = 0
+    x.gate.limits["POST /2/tweets"] = 0
     with pytest.raises(Throttled):
         await account.send(in_public("Міне", file()))
-    x.limits.clear()
+    x.gate.limits.clear()
     x.uploads.held.clear()
     await account.send(in_public("Міне", file()))
     assert len(x.sent) == 1

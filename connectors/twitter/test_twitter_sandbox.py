@@ -12,14 +12,14 @@ from connectors.testing.sandbox import Answered
 from connectors.twitter.citizens import Citizen, picture
 from connectors.twitter.oauth import Keys, authorization
 from connectors.twitter.rules import weight
-from connectors.twitter.sandbox import (
+from connectors.twitter.sandbox import TwitterSandbox
+from connectors.twitter.sandbox_gate import (
     ACCESS_TOKEN,
     ACCESS_TOKEN_SECRET,
     BEARER_TOKEN,
     CONSUMER_KEY,
     CONSUMER_SECRET,
     USER_ID,
-    TwitterSandbox,
 )
 from registry.measuring import measure
 
@@ -222,12 +222,12 @@ async def test_a_page_holds_what_was_asked_for_and_names_the_next(
 async def test_reading_is_charged_once_a_day_and_stops_without_credits(
     caller: Caller, citizen: Citizen, x: TwitterSandbox
 ) -> None:
-    x.funds = 25_000
+    x.gate.funds = 25_000
     await citizen.message("бір")
     await citizen.message("екі")
     for _ in range(3):
         assert (await caller.call("GET", "/2/dm_events"))[0] == 200
-    assert x.charged == 20_000
+    assert x.gate.charged == 20_000
     await citizen.message("үш")
     status, data = await caller.call("GET", "/2/dm_events")
     assert (status, data["title"], kind(data)) == (402, "CreditsDepleted", "credits")
@@ -282,13 +282,13 @@ async def test_a_post_that_x_refuses(caller: Caller, citizen: Citizen, x: Twitte
     citizen.delete(posted)
     await refused(403, "deleted", text="y", reply=under)
     assert [one.text for one in x.sent] == ["Рақмет"]
-    assert x.charged == 15_000
+    assert x.gate.charged == 15_000
     assert (await caller.call("POST", "/2/tweets", data=b"{"))[0] == 400
 
 
 async def test_a_post_with_an_address_costs_more(caller: Caller, x: TwitterSandbox) -> None:
     await caller.call("POST", "/2/tweets", json={"text": "Толығырақ: https://example.kz"})
-    assert x.charged == 200_000
+    assert x.gate.charged == 200_000
 
 
 # --- Direct messages ----------------------------------------------------------------------------
