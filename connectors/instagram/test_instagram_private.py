@@ -22,8 +22,9 @@ from connectors.base import (
     Uncertain,
 )
 from connectors.instagram.connector import InstagramConnector
-from connectors.instagram.private import sandbox as said
-from connectors.instagram.private.sandbox import PrivateSandbox, Thread, refusal
+from connectors.instagram.private import refusals as said
+from connectors.instagram.private.refusals import refusal
+from connectors.instagram.private.sandbox import VIEWER, PrivateSandbox, Thread
 from connectors.instagram.private.session import SessionFile
 from connectors.instagram.settings import InstagramSettings
 from connectors.testing.contract import (
@@ -206,7 +207,7 @@ class TestPrivateInstagramComments(_Suite):
     public = True
     reads = False
     last_inbound = "18000000000000003"
-    conversation = f"3400000000000000002_{said.VIEWER}:18000000000000003:{CITIZEN}"
+    conversation = f"3400000000000000002_{VIEWER}:18000000000000003:{CITIZEN}"
     failures = (
         ProviderFailure(
             name="a comment that is gone",

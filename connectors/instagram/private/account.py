@@ -16,7 +16,16 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from connectors.base import Context, Diagnosis, Health, Misconfigured, Page, Rejected, SendError
+from connectors.base import (
+    Context,
+    Diagnosis,
+    Health,
+    Misconfigured,
+    Page,
+    Rejected,
+    SendError,
+    Throttled,
+)
 from connectors.instagram.private.cursor import (
     Comments,
     Cursor,
@@ -136,6 +145,12 @@ class PrivateInstagram:
             rest = min(FIRST_REST * 2 ** min(self._reds - 1, 10), LONGEST_REST)
             self._red = _Red(error, now + rest)
             await self._tell(now, _down(error))
+            raise
+        except Throttled as error:
+            await self._tell(now, Diagnosis(health=Health.DEGRADED, summary=error.reason))
+            raise
+        except SendError as error:
+            await self._tell(now, Diagnosis(health=Health.DOWN, summary=error.reason))
             raise
         self._reds, self._red = 0, None
         await self._door.save(now)

@@ -11,10 +11,11 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.base import Health, Misconfigured, SendError, Throttled, Uncertain, Unreachable
-from connectors.instagram.private import sandbox as said
+from connectors.instagram.private import refusals as said
 from connectors.instagram.private.account import FIRST_REST
 from connectors.instagram.private.conftest import City
-from connectors.instagram.private.sandbox import refusal
+from connectors.instagram.private.refusals import refusal
+from connectors.instagram.private.sandbox import VIEWER
 from connectors.instagram.private.session import PURPOSE
 from connectors.testing.sandbox import Failure
 from registry.sealing import seal, unseal
@@ -50,7 +51,7 @@ async def test_an_account_logs_in_once_and_keeps_its_session_sealed(city: City) 
     authorization = session["authorization_data"]
     assert isinstance(authorization, dict)
     assert authorization["sessionid"] not in sealed
-    assert str(said.VIEWER) not in sealed
+    assert str(VIEWER) not in sealed
     assert [path.name for path in city.session_file.parent.iterdir()] == [city.session_file.name]
 
 
@@ -357,3 +358,26 @@ async def test_nothing_of_a_session_or_a_password_comes_into_the_log(
     shown = caplog.text + capsys.readouterr().out
     for secret in (city.sandbox.password, *city.sandbox.sessions, "Құпия хабар"):
         assert secret not in shown
+
+
+async def test_instagrams_own_transport_keeps_to_the_time_and_tells_what_was_not_sent(
+    city: City,
+) -> None:
+    """Over https the app's HTTP/2 is spoken, through curl."""
+    city.open(api_base="https://127.0.0.1:9")
+    with pytest.raises(Unreachable, match="cannot be reached"):
+        await city.look()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    account = city.open(api_base=f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    account.timeout = 0.3
+    began = time.monotonic()
+    with pytest.raises(Unreachable):
+        await city.look()
+    assert time.monotonic() - began < 5
+    server.close()
+    await account.close()

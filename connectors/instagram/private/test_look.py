@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from connectors.base import Health, Misconfigured, Rejected, SendError, Throttled, Unreachable
-from connectors.instagram.private import sandbox as said
+from connectors.instagram.private import refusals as said
 from connectors.instagram.private.account import CALLS_A_POLL
 from connectors.instagram.private.conftest import City
 from connectors.instagram.private.cursor import (
@@ -20,7 +20,8 @@ from connectors.instagram.private.cursor import (
     saved,
 )
 from connectors.instagram.private.pace import NIGHTLY, SPREAD, Pace
-from connectors.instagram.private.sandbox import Thread, refusal
+from connectors.instagram.private.refusals import refusal
+from connectors.instagram.private.sandbox import VIEWER, Thread
 from connectors.testing.contract import NOW
 from connectors.testing.sandbox import Failure
 from registry.types import (
@@ -193,7 +194,7 @@ async def test_what_an_employee_writes_in_the_app_is_an_echo(city: City) -> None
     citizen = city.sandbox.citizen(name="Айгүл")
     await citizen.say("Сәлем")
     await city.look()
-    city.sandbox.put(citizen.thread, said.VIEWER, "text", {"text": "Қайырлы күн!"})
+    city.sandbox.put(citizen.thread, VIEWER, "text", {"text": "Қайырлы күн!"})
     found = await city.looks()
     assert [(type(v), getattr(v, "text", "")) for v in found] == [(Echo, "Қайырлы күн!")]
 
@@ -291,7 +292,7 @@ async def test_a_post_that_is_deleted_meanwhile_stops_nothing(city: City) -> Non
 
 async def test_the_accounts_own_comments_are_no_citizens(city: City) -> None:
     city.sandbox.post()
-    user = {"pk": said.VIEWER, "username": "almaty.109", "full_name": "109"}
+    user = {"pk": VIEWER, "username": "almaty.109", "full_name": "109"}
     city.sandbox.write_comment(user, "Сұрақтарыңызды жазыңыз", post=None, under=None)
     assert await city.looks() == []
 
@@ -335,7 +336,9 @@ async def test_pauses_grow_while_instagram_asks_for_patience(city: City) -> None
             await city.page()
         waits.append(caught.value.retry_after)
     assert waits == [300, 600, 1200]
+    assert (await city.account.check()).health is Health.DEGRADED
     await city.look()
+    assert (await city.account.check()).health is Health.OK
     city.sandbox.fail_next(refusal(said.FEEDBACK))
     with pytest.raises(Throttled, match="We limit how often") as caught:
         await city.page()

@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from connectors.instagram.private import sandbox as said
+from connectors.instagram.private import refusals as said
 from connectors.instagram.private.citizens import Citizen
 from connectors.instagram.private.sandbox import VIEWER, PrivateSandbox
 from connectors.testing.sandbox import Answered

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from connectors.base import Blocked, Misconfigured, Rejected, SendError, Throttled, Unreachable
-from connectors.instagram.private import sandbox as said
+from connectors.instagram.private import refusals as said
 from connectors.instagram.private.citizens import Citizen
 from connectors.instagram.private.conftest import City
-from connectors.instagram.private.sandbox import refusal
+from connectors.instagram.private.refusals import refusal
+from connectors.instagram.private.sandbox import VIEWER
 from connectors.instagram.private.tokens import sent_by_hub, token_for
 from connectors.testing.sandbox import Call, Failure
 from registry.types import AttachmentKind, OutboundFile
@@ -107,13 +108,13 @@ async def test_a_comment_answers_the_last_one_of_the_citizen(city: City) -> None
     conversation = f"{post.id}:{root['pk']}:{citizen.pk}"
     await city.account.send(city.message(conversation, last_inbound=later["pk"]))
     await city.account.send(city.message(conversation, last_inbound="strange"))
-    answers = [child for child in post.comments[0]["children"] if child["user_id"] == said.VIEWER]
+    answers = [child for child in post.comments[0]["children"] if child["user_id"] == VIEWER]
     assert [one["replied_to_comment_id"] for one in answers] == [later["pk"], root["pk"]]
 
 
 async def test_a_comment_carries_no_file(city: City) -> None:
     message = city.message(
-        f"1_{said.VIEWER}:2:3", "", attachments=(file(AttachmentKind.PHOTO, "image/jpeg"),)
+        f"1_{VIEWER}:2:3", "", attachments=(file(AttachmentKind.PHOTO, "image/jpeg"),)
     )
     with pytest.raises(Rejected):
         await city.account.send(message)
