@@ -20,13 +20,21 @@ from importlib import import_module
 from importlib.util import find_spec
 from itertools import cycle
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
 import config
-from config.settings import DatabaseTable, Http, Log, MediaTable, Settings, SettingsError
+from config.settings import (
+    Acknowledgement,
+    DatabaseTable,
+    Http,
+    Log,
+    MediaTable,
+    Settings,
+    SettingsError,
+)
 from connectors.discovery import channel_class, channel_names
 from hub import app, logs
 from registry.db import Database
@@ -39,6 +47,8 @@ SEED = 20_260_302
 """The town is the same at every run."""
 
 EMAIL = "demo@example.kz"
+ACCOUNT = "demo"
+"""What the account of each channel is called."""
 
 ARRIVAL, THINKING, READING = 14.0, (2.0, 6.0), (4.0, 12.0)
 """Seconds of life: between two citizens on the average, before a message, before an answer."""
@@ -81,6 +91,13 @@ class DemoAccount(Protocol):
     """The keys of `[channels.<channel>.<account>]` that reach the stand-in."""
 
     def citizen(self, *, name: str, language: str) -> Person: ...
+
+
+@runtime_checkable
+class Listens(Protocol):
+    """An account whose provider is told by hand, on a page of its own, where to deliver to."""
+
+    def listen(self, hook: str) -> None: ...
 
 
 class HasDemo(Protocol):
@@ -174,6 +191,9 @@ async def _live(folder: Path, *, port: int, speed: float) -> None:
         stopping = asyncio.Event()
 
         def ready(address: str) -> None:
+            for channel, account in accounts.items():
+                if isinstance(account, Listens):
+                    account.listen(f"{address}/hooks/{channel}/{ACCOUNT}")
             _say(_welcome(address, token, settings))
             town.start(accounts.values())
 
@@ -212,7 +232,8 @@ def _settings(folder: Path, port: int, accounts: Mapping[str, DemoAccount]) -> S
         database=DatabaseTable(url=SecretStr(f"sqlite:///{folder / 'var' / 'hub.db'}")),
         media=MediaTable(url=(folder / "var" / "media").as_uri()),
         log=Log(level="warning"),
-        channels={channel: {"demo": one.settings} for channel, one in accounts.items()},
+        channels={channel: {ACCOUNT: one.settings} for channel, one in accounts.items()},
+        acknowledgement=Acknowledgement(private=True),
         folder=folder,
     )
 
@@ -262,6 +283,7 @@ The demo is at {address}, on this machine only. Citizens write from now on, and 
                   -H "Content-Type: application/json" -d {say} \\
                   {address}/api/v1/appeals/{first}/replies
   the API       {address}/api/v1/openapi.json
+  the accounts  curl -s -H "Authorization: Bearer $TOKEN" {address}/api/v1/channels
   its health    {address}/readyz and {address}/metrics
 
 First:          export TOKEN={token}

@@ -51,6 +51,10 @@ class _Album:
     has_text: bool
 
 
+_ALBUM_STEP = 16
+"""Files of one album come in messages of their own, each of few files: their order is that of the
+messages. Elsewhere a sequence can be a number too large to multiply."""
+
 _Albums: TypeAlias = dict[tuple[int, str], _Album]
 """By conversation and the provider's name for the album."""
 
@@ -155,7 +159,7 @@ def _place(batch: Batch, index: int, item: Written, rows: Rows, albums: _Albums)
             attachment_row(
                 message_id,
                 attachment,
-                position=sequence * 16 + position,
+                position=position if group is None else sequence * _ALBUM_STEP + position,
                 account=(item.channel, item.account),
                 now=batch.now,
             )

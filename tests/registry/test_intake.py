@@ -373,3 +373,12 @@ async def test_a_naive_time_is_refused_before_it_is_stored(database: Database) -
     with pytest.raises(ValueError, match="no time zone"):
         await take(database, message(sent_at=datetime(2026, 3, 2)))  # noqa: DTZ001
     assert await one(database, "SELECT count(*) FROM messages") == (0,)
+
+
+async def test_a_file_of_a_message_with_a_very_large_sequence_is_stored(
+    database: Database,
+) -> None:
+    photo = Attachment(kind=AttachmentKind.PHOTO, ref="f1")
+    accepted = await take(database, message("1", sequence=2**62, attachments=(photo,)))
+    assert accepted.fates == ["stored"]
+    assert await one(database, "SELECT position FROM attachments") == 0
