@@ -29,7 +29,7 @@ from connectors.twitter.shapes import (
     read_delivery,
     told_of,
 )
-from connectors.twitter.snowflake import time_of
+from connectors.twitter.snowflake import time_of, within_second
 from registry.types import (
     Attachment,
     ContactPoint,
@@ -249,7 +249,7 @@ def _public(
             sender=author,
             sent_at=sent_at,
             text=text,
-            sequence=_sequence(first),
+            sequence=within_second(first),
             attachments=files,
             reply_to=reply_to,
             public=True,
@@ -362,7 +362,7 @@ def _private(
         sender=other,
         sent_at=sent_at,
         text=text,
-        sequence=_sequence(event_id),
+        sequence=within_second(event_id),
         attachments=files,
     )
     return (_placed(message, missing),)
@@ -436,10 +436,6 @@ def _sender(user_id: str, people: Mapping[str, User]) -> Sender:
         handle = user.username or user.screen_name
         name = user.name or (f"@{handle}" if handle else None)
     return Sender(point=ContactPoint(SCHEME, user_id), name=name)
-
-
-def _sequence(number: str) -> int:
-    return min(int(number), 2**63 - 1)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

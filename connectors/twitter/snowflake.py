@@ -18,6 +18,12 @@ def time_of(number: str) -> datetime | None:
     return _EPOCH + timedelta(milliseconds=value >> 22)
 
 
+def within_second(number: str) -> int:
+    """Orders the things that were made in the same second; below 2**32."""
+    made, rest = divmod(int(number), 1 << 22)
+    return ((made + _EPOCH.microsecond // 1000) % 1000 << 22) + rest
+
+
 def id_at(moment: datetime) -> int:
     """The least id that a thing made at this moment can have."""
     return max(0, int((moment - _EPOCH) / timedelta(milliseconds=1))) << 22

@@ -47,7 +47,7 @@ from connectors.twitter.sandbox_gate import (
     USER_ID,
 )
 from connectors.twitter.settings import TwitterSettings
-from connectors.twitter.snowflake import id_at, time_of
+from connectors.twitter.snowflake import id_at, time_of, within_second
 from connectors.twitter.spending import next_month
 from connectors.twitter.webhook import HEADER, OAUTH2_HEADER, WANTED, signature
 from registry.errors import Unavailable
@@ -602,6 +602,9 @@ def test_an_id_tells_its_time_and_the_other_way_round() -> None:
     assert told.replace(microsecond=0) == datetime(2026, 7, 24, 21, 5, 48, tzinfo=UTC)
     assert time_of(str(id_at(NOW))) == NOW
     assert time_of("20") is None
+    ids = [id_at(NOW + timedelta(milliseconds=one)) + 5 for one in (0, 1, 999)]
+    places = [within_second(str(one)) for one in ids]
+    assert places == sorted(places) == [5, (1 << 22) + 5, (999 << 22) + 5]
 
 
 @pytest.mark.parametrize(
