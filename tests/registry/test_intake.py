@@ -381,4 +381,4 @@ async def test_a_file_of_a_message_with_a_very_large_sequence_is_stored(
     photo = Attachment(kind=AttachmentKind.PHOTO, ref="f1")
     accepted = await take(database, message("1", sequence=2**62, attachments=(photo,)))
     assert accepted.fates == ["stored"]
-    assert await one(database, "SELECT position FROM attachments") == 0
+    assert await one(database, "SELECT position FROM attachments") == (0,)
