@@ -21,7 +21,7 @@ _MEDIA = {
     AttachmentKind.PHOTO: MediaLimit(max_bytes=MAX_IMAGE, mimes=IMAGES),
     AttachmentKind.VIDEO: MediaLimit(max_bytes=MAX_VIDEO, mimes=VIDEOS),
 }
-_RATE = RateLimit(per_second=1.0)
+_RATE = RateLimit(per_second=5.0)
 """X counts by windows of 15 minutes, and tells when one is over: see `failures.throttled`."""
 
 _POSTS = Capabilities(
