@@ -8,6 +8,7 @@ import sys
 from collections.abc import Container
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 
 from connectors.testing.contract import NOWHERE, ConnectorContract
 from connectors.testing.fixtures import cases, outcome, written
@@ -47,21 +48,24 @@ def _write(suite: ConnectorContract, names: Container[str]) -> None:
 
 
 def suites_of(channel: str) -> list[ConnectorContract]:
-    """The channel's own suites that read fixtures. Raises: LookupError, one sentence."""
-    name = f"connectors.{channel}.test_{channel}"
+    """The suites in a channel's folder that read fixtures. Raises: LookupError, one sentence."""
+    name = f"connectors.{channel}"
     try:
-        module = import_module(name)
+        folder = Path(import_module(name).__path__[0])
+        tests = sorted(path.stem for path in folder.glob(f"test_{channel}*.py"))
+        modules = [import_module(f"{name}.{test}") for test in tests]
     except ModuleNotFoundError as error:
         raise LookupError(f"There is no {error.name}; is {channel!r} a channel?") from error
-    found = [
-        made()
+    found = {
+        made.fixtures_folder: made()
+        for module in modules
         for made in vars(module).values()
         if isinstance(made, type) and issubclass(made, ConnectorContract)
         if hasattr(made, "connector_class") and made.reads
-    ]
+    }
     if not found:
         raise LookupError(f"{name} has no subclass of ConnectorContract.")
-    return found
+    return list(found.values())
 
 
 if __name__ == "__main__":

@@ -135,6 +135,9 @@ def test_a_suite_has_those_tests_that_apply_to_it() -> None:
         connector_class = BlackholeConnector
         has_provider = False
 
+        def settings(self, url: str) -> dict[str, Any]:
+            return {"webhook_secret": "of-a-suite-that-runs-nowhere"}
+
     class Carrying(Swallowing):
         has_provider = True
 
