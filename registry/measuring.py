@@ -13,8 +13,8 @@ URL_WEIGHT = 23
 """What an address weighs on X, whatever its length: it is replaced by one of theirs."""
 
 _URL = re.compile(
-    r"https?://[^\s<>\"]*[^\s<>\".,;:!?()\[\]{}'«»…]|(?<![\w@.-])(?:[a-z0-9-]+\.)+[a-z]{2,24}"
-    r"(?![\w@-])(?:/[^\s<>\"]*[^\s<>\".,;:!?()\[\]{}'«»…])?",
+    r"https?://[^\s<>\"]*[^\s<>\".,;:!?()\[\]{}'«»…]|(?<![\w@.-])(?:[\w-]+\.)+"
+    r"(?:[a-z]{2,24}|рф|қаз)(?![\w@-])(?:/[^\s<>\"]*[^\s<>\".,;:!?()\[\]{}'«»…])?",
     re.IGNORECASE,
 )
 _LIGHT = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
@@ -22,7 +22,14 @@ _LIGHT = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
 
 Source: https://docs.x.com/fundamentals/counting-characters
 """
-_EMOJI_PARTS = frozenset("\u200d\ufe0f\u20e3")
+_EMOJI = re.compile(
+    "[\U0001f1e6-\U0001f1ff]{2}"  # a flag
+    "|[0-9#*]\ufe0f?\u20e3"  # a key
+    "|(?:[\u00a9\u00ae]\ufe0f|[\u2190-\u2bff\U0001f000-\U0001faff])[\ufe0f\U0001f3fb-\U0001f3ff]*"
+    "(?:\u200d[\u2190-\u2bff\U0001f000-\U0001faff][\ufe0f\U0001f3fb-\U0001f3ff]*)*"
+    "[\U000e0020-\U000e007f]*"  # the flags of regions
+)
+"""What is one emoji, however it is put together."""
 
 
 def measure(text: str, unit: TextUnit) -> int:
@@ -53,24 +60,11 @@ def _weight(text: str) -> int:
 
 
 def _plain_weight(text: str) -> int:
-    total, joined, flag = 0, False, False
-    for char in unicodedata.normalize("NFC", text):
-        if "\U0001f1e6" <= char <= "\U0001f1ff":  # two letters make one flag
-            total += 0 if flag else 2
-            flag, joined = not flag, False
-            continue
-        flag = False
-        if char in _EMOJI_PARTS or "\U0001f3fb" <= char <= "\U0001f3ff":
-            # Alone they are characters like others; within an emoji they weigh nothing.
-            total += 0 if total else 2
-            joined = char == "\u200d"
-            continue
-        if joined and char > "\u2190":
-            joined = False
-            continue
-        joined = False
-        total += 1 if any(first <= ord(char) <= last for first, last in _LIGHT) else 2
-    return total
+    text, emoji = _EMOJI.subn("", unicodedata.normalize("NFC", text))
+    letters = sum(
+        1 if any(first <= ord(char) <= last for first, last in _LIGHT) else 2 for char in text
+    )
+    return letters + 2 * emoji
 
 
 # --- SMS ------------------------------------------------------------------------------------------

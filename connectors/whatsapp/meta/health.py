@@ -15,7 +15,7 @@ NUMBER_FIELDS = (
     "display_phone_number,verified_name,status,quality_rating,name_status,"
     "code_verification_status,platform_type"
 )
-_MANAGER = "business.facebook.com/wa/manage/phone-numbers"
+_NUMBERS_PAGE = "business.facebook.com/wa/manage/phone-numbers"
 _NOT_SEEN = frozenset({"100/33", "33", "100"})
 """What Meta says about an id that does not exist, or that the token may not see."""
 
@@ -64,22 +64,22 @@ _STATUS = {
     "DISCONNECTED": (
         Health.DOWN,
         "The number is not connected to the Cloud API.",
-        f"Register the number at {_MANAGER}.",
+        f"Register the number at {_NUMBERS_PAGE}.",
     ),
     "DELETED": (
         Health.DOWN,
         "The number has been deleted.",
-        f"Add a number at {_MANAGER}, and put its phone_number_id into {{table}}.",
+        f"Add a number at {_NUMBERS_PAGE}, and put its phone_number_id into {{table}}.",
     ),
     "PENDING": (
         Health.DOWN,
         "The number is not registered yet.",
-        f"Finish the registration at {_MANAGER}.",
+        f"Finish the registration at {_NUMBERS_PAGE}.",
     ),
     "UNVERIFIED": (
         Health.DOWN,
         "The number is not verified yet.",
-        f"Verify the number by SMS or call at {_MANAGER}.",
+        f"Verify the number by SMS or call at {_NUMBERS_PAGE}.",
     ),
     "RESTRICTED": (
         Health.DEGRADED,
@@ -89,12 +89,12 @@ _STATUS = {
     "FLAGGED": (
         Health.DEGRADED,
         "Meta has flagged the number: many people block or report it.",
-        f"See why at {_MANAGER}, and send fewer templates.",
+        f"See why at {_NUMBERS_PAGE}, and send fewer templates.",
     ),
     "RATE_LIMITED": (
         Health.DEGRADED,
         "Meta slows the number down.",
-        f"See why at {_MANAGER}, and send less at once.",
+        f"See why at {_NUMBERS_PAGE}, and send less at once.",
     ),
 }
 """What each status other than CONNECTED means."""
@@ -125,7 +125,7 @@ def diagnose(
         return found(
             Health.DOWN,
             "The number is registered elsewhere than at the Cloud API.",
-            f"Register the number at {_MANAGER}.",
+            f"Register the number at {_NUMBERS_PAGE}.",
         )
     unheard = None if subscriptions is None else _unheard(subscriptions, hook)
     if unheard is not None:
@@ -136,13 +136,13 @@ def diagnose(
         return found(
             Health.DEGRADED,
             "The number's quality is low: Meta may slow it down or stop it.",
-            f"See at {_MANAGER} what people report, and send fewer templates.",
+            f"See at {_NUMBERS_PAGE} what people report, and send fewer templates.",
         )
     if (number.name_status or "").upper() in {"DECLINED", "EXPIRED"}:
         return found(
             Health.DEGRADED,
             "The number's display name is not approved.",
-            f"Choose another display name at {_MANAGER}.",
+            f"Choose another display name at {_NUMBERS_PAGE}.",
         )
     shown = f"{number.display_phone_number} {number.verified_name}".strip() or "The number"
     return Diagnosis(
