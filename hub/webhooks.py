@@ -75,7 +75,8 @@ def add_routes(app: web.Application) -> None:
             channel=door.key.channel,
             account=door.key.account,
             action=match.get("action", ""),
-            query=request.query_string,
+            # As it was sent: signatures are over the very letters, and decoded they are others.
+            query=request.raw_path.partition("?")[2],
             headers=request.headers,
             body=body,
             received_at=clock(),

@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import text
+from yarl import URL
 
 from config.settings import BusTable, Settings
+from connectors.blackhole.connector import BlackholeConnector
 from hub.app import Hub, application, open_hub
 from registry import carriers
 from registry.types import Envelope
@@ -156,3 +158,30 @@ async def test_a_get_on_a_channel_without_a_handshake_is_not_allowed(
         assert answer.status == 405
     async with client.get("/hooks/blackhole/other") as answer:
         assert answer.status == 404
+
+
+QUERIES = [
+    "",
+    "message=7&part=1",
+    "name=%D0%90%D0%B9%D0%B3%D2%AF%D0%BB&both=a%26b%3Dc",
+    "plus=a+b&space=a%20b&percent=100%25",
+    "twice=1&twice=2&empty=&bare",
+    "question=why?&slash=a/b",
+]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_the_query_reaches_the_verifier_letter_by_letter_as_it_was_sent(
+    client: TestClient[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Providers sign the address as they called it: decoded, it would be another.
+    seen: list[str] = []
+    monkeypatch.setattr(
+        BlackholeConnector, "verify", lambda _, envelope: seen.append(envelope.query)
+    )
+    for number, query in enumerate(QUERIES):
+        address = client.make_url(f"{HOOK}/status").update_query(None)
+        raw = URL(f"{address}?{query}" if query else str(address), encoded=True)
+        async with client.session.post(raw, data=body(str(number))) as answer:
+            assert answer.status == 200
+    assert seen == QUERIES

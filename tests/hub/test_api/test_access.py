@@ -15,7 +15,7 @@ from registry.operators import Role, disable_operator, revoke_token
 from tests.hub.test_api.desk import Desk
 from tests.registry.samples import START
 
-PLACES = {"number": "ALM-2026-0000099", "id": "99"}
+PLACES = {"number": "ALM-2026-0000099", "id": "99", "channel": "telegram", "account": "main"}
 
 
 def name(route: Route) -> str:

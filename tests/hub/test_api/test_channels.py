@@ -35,6 +35,8 @@ async def test_every_account_of_the_settings_is_shown_before_it_was_ever_checked
         "last_out_at": None,
         "paused_until": None,
         "queued": 0,
+        "can_send": True,
+        "details": {},
     }
 
 
