@@ -5,22 +5,27 @@
 The hub is the real one, driven over HTTP with correctly signed, distinct Telegram updates; each
 citizen writes five. After each run every acknowledged message is looked up in the registry: exactly
 once, or the run counts for nothing.
+
+    python -m bench.intake --channels
+
+measures instead what one message costs on each channel: see bench/channels.py.
 """
 
-import argparse
 import asyncio
 import json
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import text
 
+from bench import channels
 from bench.databases import temporary_database
 from bench.load import Outcome, post, request
+from bench.options import databases, parser, write
 from bench.servers import Running, bare_server, hub_server
 from registry.db import Database
 
@@ -49,12 +54,16 @@ class Result:
 
 def main() -> None:
     """Run, print a table, and write bench/results/intake.json."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
-    options = parser.parse_args()
-    kinds = ["sqlite", "postgresql"] if options.database == "both" else [options.database]
-    results = [_measure(kind, options.seconds) for kind in kinds]
+    asked = parser(__doc__)
+    asked.add_argument("--seconds", type=float, default=5.0)
+    asked.add_argument("--channels", action="store_true", help="measure each channel instead")
+    asked.add_argument("--messages", type=int, default=1280, help="a round and channel")
+    asked.add_argument("--rounds", type=int, default=7, help="of the channels")
+    options = asked.parse_args()
+    if options.channels:
+        channels.main(databases(options), messages=options.messages, rounds=options.rounds)
+        return
+    results = [_measure(kind, options.seconds) for kind in databases(options)]
     for result in results:
         print(
             f"{result.database:11} ratio {result.ratio:.2f} (aim {AIMS[result.database]:.2f})  "
@@ -65,9 +74,7 @@ def main() -> None:
             f"(bare {result.cpu_us_of_the_ceiling:.0f})  RSS {result.rss_mib:.0f} MiB  "
             f"{result.messages:,} registered exactly once"
         )
-    folder = Path("bench/results")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "intake.json").write_text(json.dumps([asdict(r) for r in results], indent=2))
+    write("intake", results)
 
 
 def _measure(kind: str, seconds: float) -> Result:

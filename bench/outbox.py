@@ -7,7 +7,6 @@ and the bare client post to the same local stand-in that takes everything at onc
 reply must have arrived exactly once and be `sent` in the registry, or the run counts for nothing.
 """
 
-import argparse
 import asyncio
 import json
 import sys
@@ -16,7 +15,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
@@ -26,11 +25,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 
 from bench.databases import temporary_database
+from bench.options import databases, parser, write
 from bench.servers import Running, hub_server, provider_server
 from registry.db import Database
 from registry.ids import new_id
 from registry.intake import Rules, accept
-from registry.intake.statements import ADD_DISPATCHES, ADD_GREETINGS, CONVERSATIONS
+from registry.intake.statements import ADD_AUTOMATIC, ADD_DISPATCHES, CONVERSATIONS
 from registry.statements import Script
 from registry.types import ContactPoint, InboundMessage, Sender
 
@@ -57,12 +57,10 @@ class Result:
 
 def main() -> None:
     """Run, print a table, and write bench/results/outbox.json."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--replies", type=int, default=20_000)
-    parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
-    options = parser.parse_args()
-    kinds = ["sqlite", "postgresql"] if options.database == "both" else [options.database]
-    results = [_measure(kind, options.replies) for kind in kinds]
+    asked = parser(__doc__)
+    asked.add_argument("--replies", type=int, default=20_000)
+    options = asked.parse_args()
+    results = [_measure(kind, options.replies) for kind in databases(options)]
     for result in results:
         print(
             f"{result.database:11} ratio {result.ratio:.2f} (aim {AIM:.2f})  "
@@ -70,9 +68,7 @@ def main() -> None:
             f"CPU {result.cpu_us_a_reply:.0f} us a reply  RSS {result.rss_mib:.0f} MiB  "
             f"{result.replies:,} sent exactly once"
         )
-    folder = Path("bench/results")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "outbox.json").write_text(json.dumps([asdict(r) for r in results], indent=2))
+    write("outbox", results)
 
 
 def _measure(kind: str, replies: int) -> Result:
@@ -160,13 +156,14 @@ def _queue(run: str, citizens: range, *, now: datetime) -> Script[None]:
     """Replies as `registry.replies` writes them, many at once."""
     messages, dispatches = [], []
     known = yield CONVERSATIONS, [("telegram", "main", _citizen(run, n)) for n in citizens]
-    ids = {row[2]: row[3] for row in known}
+    found = {row[2]: (row[3], row[5]) for row in known}
     for n in citizens:
-        message_id, conversation_id, words = new_id(), ids[_citizen(run, n)], f"{TEXT}{run} {n}"
+        message_id, words = new_id(), f"{TEXT}{run} {n}"
+        conversation_id, appeal_id = found[_citizen(run, n)]
         parts = json.dumps([{"text": words, "attachments": []}])
-        messages.append((message_id, conversation_id, words, now, "bench"))
+        messages.append((message_id, appeal_id, conversation_id, words, now, f"bench:{n}"))
         dispatches.append((new_id(), message_id, conversation_id, "telegram", "main", parts, now))
-    yield ADD_GREETINGS, messages
+    yield ADD_AUTOMATIC, messages
     yield ADD_DISPATCHES, dispatches
 
 
