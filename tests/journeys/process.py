@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 import aiohttp
 from sqlalchemy import text
@@ -30,6 +30,9 @@ from registry.types import utc_now
 from tests.journeys.nursery import MAX_ORDER
 
 T = TypeVar("T")
+
+Accounts: TypeAlias = Mapping[str, Mapping[str, object]]
+"""The accounts of a channel, by their names, with the keys of their settings."""
 
 PATIENCE = 30.0
 """Seconds after which something that should have happened has not."""
@@ -111,9 +114,11 @@ class Reply:
 
 
 class Hub:
-    """A hub with one Telegram account: `async with Hub(…)` starts it and ends it.
+    """A hub on the stand-ins of its providers: `async with Hub(…)` starts it and ends it.
 
-    `events` holds what it logged, over all its lives; a line that is no JSON stands under "text".
+    With `telegram` it has a bot; `channels` are further accounts and `tables` further settings, as
+    the settings' file has them. `events` holds what it logged, over all its lives; a line that is
+    no JSON stands under "text".
     """
 
     def __init__(
@@ -122,7 +127,9 @@ class Hub:
         nursery: Nursery,
         folder: Path,
         database_url: str,
-        telegram: TelegramSandbox,
+        telegram: TelegramSandbox | None = None,
+        channels: Mapping[str, Accounts] | None = None,
+        tables: Mapping[str, Mapping[str, object]] | None = None,
         environ: Mapping[str, str] | None = None,
         mode: str = "webhook",
         cold: bool = False,
@@ -131,6 +138,8 @@ class Hub:
         self.folder = folder
         self.database_url = database_url
         self.telegram = telegram
+        self.channels = {name: dict(accounts) for name, accounts in (channels or {}).items()}
+        self.tables = dict(tables or {})
         self.cold = cold
         self.events: list[dict[str, Any]] = []
         self.token = ""
@@ -192,12 +201,17 @@ class Hub:
         self._reading = asyncio.create_task(self._read(output), name="the hub's log")
         await self.logged("began")
 
-    async def ready(self) -> None:
-        """Wait until the hub serves, and Telegram knows where to deliver."""
+    async def serves(self) -> None:
+        """Wait until the hub serves, whatever its accounts are like."""
         await self.logged("ready")
         assert (await self.ask("GET", "/readyz")).status == 200
-        if self._mode == "webhook":
-            await self.telegram.until(lambda: self._registered(), timeout=PATIENCE)
+
+    async def ready(self) -> None:
+        """Wait until the hub serves, and every provider knows where to deliver."""
+        await self.serves()
+        telegram = self.telegram
+        if telegram is not None and self._mode == "webhook":
+            await telegram.until(lambda: self._registered(telegram), timeout=PATIENCE)
         await self.eventually(self._healthy)
 
     async def kill(self) -> None:
@@ -231,11 +245,11 @@ class Hub:
     def _began(self) -> dict[str, Any]:
         return next(event for event in self.present if event["event"] == "began")
 
-    def _registered(self) -> bool:
-        return self.telegram.webhook is not None and self.telegram.webhook.url == self.url + HOOK
+    def _registered(self, telegram: TelegramSandbox) -> bool:
+        return telegram.webhook is not None and telegram.webhook.url == self.url + HOOK
 
     async def _healthy(self) -> bool:
-        return bool((await self.account())["health"] == "ok")
+        return {account["health"] for account in await self.accounts()} <= {"ok"}
 
     # --- Its logs --------------------------------------------------------------------------------
 
@@ -322,14 +336,32 @@ class Hub:
         *,
         attachments: Sequence[str] = (),
         key: str | None = None,
+        **more: object,
     ) -> Reply:
         """Reply to an appeal, under an Idempotency-Key of its own unless one is given."""
         return await self.ask(
             "POST",
             f"/api/v1/appeals/{number}/replies",
             headers={"Idempotency-Key": key or secrets.token_hex(8)},
-            content={"text": text, "attachments": list(attachments)},
+            content={"text": text, "attachments": list(attachments), **more},
         )
+
+    async def upload(self, content: bytes, *, name: str, mime: str) -> str:
+        """Give the hub a file of the operator's; its id."""
+        boundary = f"boundary-{secrets.token_hex(16)}"
+        head = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+            f"Content-Type: {mime}\r\n\r\n"
+        )
+        uploaded = await self.ask(
+            "POST",
+            "/api/v1/uploads",
+            headers={"Content-Type": f"multipart/form-data; boundary={boundary}"},
+            body=head.encode() + content + f"\r\n--{boundary}--\r\n".encode(),
+        )
+        assert uploaded.status == 201, uploaded
+        id_: str = uploaded.json["id"]
+        return id_
 
     async def retry(self, message_id: str, *, even_if_sent: bool = False) -> Reply:
         """Ask for a message to be sent again."""
@@ -370,10 +402,18 @@ class Hub:
 
         return await self.eventually(reached)
 
-    async def account(self) -> dict[str, Any]:
-        """How the Telegram account is."""
-        (found,) = (await self.get("channels"))["items"]
-        assert isinstance(found, dict)
+    async def account(self, name: str = "telegram/main") -> dict[str, Any]:
+        """How an account is: the Telegram bot, unless another is named."""
+        (found,) = [
+            each
+            for each in await self.accounts()
+            if f"{each['channel']}/{each['account']}" == name
+        ]
+        return found
+
+    async def accounts(self) -> list[dict[str, Any]]:
+        """How every account is."""
+        found: list[dict[str, Any]] = (await self.get("channels"))["items"]
         return found
 
     async def eventually(
@@ -393,23 +433,30 @@ class Hub:
     # --- Its surroundings ------------------------------------------------------------------------
 
     def _write_settings(self) -> None:
-        account: dict[str, object] = {
-            "token": self.telegram.token,
-            "webhook_secret": WEBHOOK_SECRET,
-            "mode": self._mode,
-            "api_base": self.telegram.url,
-        }
-        tables: dict[str, dict[str, object]] = {
+        channels = dict(self.channels)
+        if self.telegram is not None:
+            channels["telegram"] = {"main": self._bot(self.telegram)}
+        tables: dict[str, Mapping[str, object]] = {
             "": {"public_url": self.url, "secret_key": SECRET_KEY},
             "[http]": {"port": self._port.number},
             "[database]": {"url": self.database_url},
             "[log]": {"format": "json"},
-            "[channels.telegram.main]": account,
+            **{f"[{name}]": keys for name, keys in self.tables.items()},
         }
+        for channel, accounts in channels.items():
+            tables |= {f"[channels.{channel}.{name}]": keys for name, keys in accounts.items()}
         lines = []
         for table, keys in tables.items():
             lines += [table, *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
         (self.folder / "hub.toml").write_text("\n".join(lines), encoding="utf-8")
+
+    def _bot(self, telegram: TelegramSandbox) -> Mapping[str, object]:
+        return {
+            "token": telegram.token,
+            "webhook_secret": WEBHOOK_SECRET,
+            "mode": self._mode,
+            "api_base": telegram.url,
+        }
 
     def _environment(self) -> dict[str, str]:
         """What the process sees: no setting of whoever runs the tests, and those that are given."""
