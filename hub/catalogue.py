@@ -32,33 +32,65 @@ def describe_channels(
 
 
 def _lines(can: Capabilities) -> list[tuple[str, str]]:
+    lines = [
+        ("text", _text(can)),
+        ("files", _files(can)),
+        ("replies", _window(can)),
+        ("receipts", _listed(sorted(can.receipts))),
+        ("also", _listed(_abilities(can))),
+        ("sends", f"at most {_rate(can)}"),
+    ]
+    if can.public is not None:
+        public = can.public
+        lines += [
+            ("in public", _text(public)),
+            ("", f"files: {_files(public)}"),
+            ("", f"also: {_listed(_abilities(public))}"),
+        ]
+    return lines
+
+
+def _text(can: Capabilities) -> str:
     text = f"up to {can.max_text} {_UNITS[can.text_unit]}"
     if can.max_caption:
         text += f", {can.max_caption} beside a file"
-    window = "always open"
-    if can.reply_window_hours is not None:
-        window = f"{can.reply_window_hours:g} hours after the citizen's last message"
-    files = [
+    return text
+
+
+def _files(can: Capabilities) -> str:
+    return _listed(
         kind.value if kind in _WITHOUT_FILE else f"{kind.value} {_size(limit.max_bytes)}"
         for kind, limit in can.media.items()
-    ]
+    )
+
+
+def _window(can: Capabilities) -> str:
+    if can.reply_window_hours is None:
+        return "always open"
+    return f"{can.reply_window_hours:g} hours after the citizen's last message"
+
+
+def _rate(can: Capabilities) -> str:
     rate = f"{can.rate.per_second:g} a second"
     if can.rate.per_conversation_seconds:
         rate += f", one in {can.rate.per_conversation_seconds:g} s to each citizen"
+    return rate
+
+
+def _abilities(can: Capabilities) -> list[str]:
     abilities = {
         "first messages": can.can_initiate,
         "threads": can.threads,
         "edits": can.edits,
         "repeated sends told apart": can.idempotent_send,
+        "templates": can.templates,
+        "counted in SMS segments": can.segments,
+        f"one private reply within {can.private_reply_hours or 0:g} hours": bool(
+            can.private_reply_hours
+        ),
+        "hiding of comments": can.hides,
     }
-    return [
-        ("text", text),
-        ("files", _listed(files)),
-        ("replies", window),
-        ("receipts", _listed(sorted(can.receipts))),
-        ("also", _listed(name for name, has in abilities.items() if has)),
-        ("sends", f"at most {rate}"),
-    ]
+    return [name for name, has in abilities.items() if has]
 
 
 def _listed(words: Iterable[str]) -> str:

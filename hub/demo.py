@@ -57,6 +57,9 @@ GREETING_WITHIN = 60.0
 PATIENCE = 24 * 3600.0
 """How long a citizen waits for the greeting, and for an operator."""
 
+_TRACKING = "/t/"
+"""What the address in an acknowledgement holds."""
+
 ANSWERS = 2
 """So many of an operator's messages a citizen answers."""
 
@@ -373,9 +376,13 @@ class _Town:
 
     async def _talk(self, person: Person, story: Story) -> None:
         """Answer an operator: a question with details, anything else with thanks."""
-        for _ in range(ANSWERS):
+        answers = 0
+        while answers < ANSWERS:
             heard = await person.next(timeout=PATIENCE)
             self._say(f"{story.name:<22} reads     {heard.text}")
+            if _TRACKING in heard.text:
+                continue  # the acknowledgement: nobody answers a machine
+            answers += 1
             await self._wait(self._chance.uniform(*READING))
             answer = story.details if "?" in heard.text else self._chance.choice(story.thanks)
             self._say(f"{story.name:<22} answers   {answer}")

@@ -6,14 +6,14 @@ from enum import StrEnum
 from aiohttp import web
 from msgspec import Struct
 
-from connectors.base import SendError, Templates
+from connectors.base import Connector, SendError, Templates
 from hub.api.exchange import json_response
 from hub.keys import CONNECTORS, DATABASE
 from hub.problems import Problem, of_provider
 from registry.accounts import REFUSED_AT, account_states
 from registry.inbox import count_waiting
 from registry.models import AccountState
-from registry.types import AccountKey
+from registry.types import AccountKey, Capabilities
 
 
 class Health(StrEnum):
@@ -49,6 +49,8 @@ class Channel(Struct, frozen=True, kw_only=True):
     """Whether replies go out: an account can be red for what it does not bring."""
     details: dict[str, str]
     """What the provider tells of it: names, days, money left."""
+    capabilities: Capabilities | None
+    """What it carries, `public` of it in public threads; None where it is not in the settings."""
 
 
 class Channels(Struct, frozen=True, kw_only=True):
@@ -104,32 +106,32 @@ async def templates(request: web.Request) -> web.Response:
 
 async def list_(request: web.Request) -> web.Response:
     """`GET channels`."""
-    configured = request.config_dict[CONNECTORS].keys()
+    configured = request.config_dict[CONNECTORS]
     async with request.config_dict[DATABASE].read() as session:
         states = await account_states(session)
         queued = await count_waiting(session)
     items = [
-        _shown(key, states.get(key), configured=key in configured, queued=queued.get(key, 0))
+        _shown(key, states.get(key), configured.get(key), queued=queued.get(key, 0))
         for key in sorted({*configured, *states, *queued})
     ]
     return json_response(Channels(items=items))
 
 
 def _shown(
-    key: AccountKey, state: AccountState | None, *, configured: bool, queued: int
+    key: AccountKey, state: AccountState | None, connector: Connector | None, *, queued: int
 ) -> Channel:
     health, summary, cure = Health.UNKNOWN, "Nothing has been checked or carried yet.", None
     if state is None:
         state = AccountState(channel=key.channel, account=key.account)
     else:
         health, summary, cure = Health(state.health), state.summary, state.cure
-    if not configured:
+    if connector is None:
         health, summary = Health.DOWN, f"The account {key} is not in the settings."
         cure = "Add it to the settings again, or answer its citizens another way."
     return Channel(
         channel=key.channel,
         account=key.account,
-        configured=configured,
+        configured=connector is not None,
         health=health,
         summary=summary,
         cure=cure,
@@ -138,6 +140,7 @@ def _shown(
         last_out_at=state.last_out_at,
         paused_until=state.paused_until,
         queued=queued,
-        can_send=configured and state.can_send,
+        can_send=connector is not None and state.can_send,
+        capabilities=None if connector is None else connector.capabilities,
         details={name: said for name, said in state.details.items() if name != REFUSED_AT},
     )
