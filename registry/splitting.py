@@ -13,20 +13,11 @@ from typing import Protocol
 from msgspec import Struct
 
 from registry.measuring import URL_WEIGHT, addresses, measure
-from registry.types import AttachmentKind, Capabilities, TextUnit
+from registry.types import Capabilities, TextUnit
 
 MIN_LIMIT = 4
 """The least limit: every character fits, whatever the unit."""
 
-_CAPTIONED = frozenset(
-    {
-        AttachmentKind.PHOTO,
-        AttachmentKind.VIDEO,
-        AttachmentKind.AUDIO,
-        AttachmentKind.VOICE,
-        AttachmentKind.DOCUMENT,
-    }
-)
 _ANYWHERE, _WORD, _SENTENCE, _LINE, _PARAGRAPH = range(5)
 _SHORT_WORD = 3
 """A full stop after so few letters is an abbreviation's: "пр. Абая", "д. 5"."""
@@ -98,7 +89,7 @@ def plan_parts(
     if (
         albums
         and measure(text, unit) <= capabilities.max_caption
-        and all(attachments[index].kind in _CAPTIONED for index in albums[0].attachments)
+        and all(attachments[index].kind in capabilities.captions for index in albums[0].attachments)
     ):
         return [PlannedPart(text, albums[0].attachments), *albums[1:]]
     parts = split_text(text, limit=capabilities.max_text, unit=unit)

@@ -327,6 +327,16 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     text_unit: TextUnit = "codepoints"
     max_caption: int = 0
     """In the same unit; 0 when an attachment carries no text."""
+    captions: frozenset[AttachmentKind] = frozenset(
+        {
+            AttachmentKind.PHOTO,
+            AttachmentKind.VIDEO,
+            AttachmentKind.AUDIO,
+            AttachmentKind.VOICE,
+            AttachmentKind.DOCUMENT,
+        }
+    )
+    """The kinds that carry a text; where `max_caption` is 0, none does."""
     media: Mapping[AttachmentKind, MediaLimit] = {}
     max_attachments: int = 10
     """A reply's whole number of attachments."""

@@ -33,6 +33,7 @@ from connectors.whatsapp.meta.health import Number, Subscribed, Subscriptions, d
 from connectors.whatsapp.rules import error
 from connectors.whatsapp.sandbox import TOKEN, WABA_ID, WhatsAppSandbox
 from connectors.whatsapp.test_whatsapp import HOOK, VERIFY, WA_ID, meta_keys
+from registry.splitting import plan_parts
 from registry.types import (
     Attachment,
     AttachmentKind,
@@ -296,26 +297,15 @@ async def test_a_voice_message_goes_out_as_one(
     assert meta.sent[0].told["voice"] is True
 
 
-async def test_the_text_beside_a_sound_goes_ahead_of_it(
+async def test_a_text_goes_ahead_of_a_sound_as_a_part_of_its_own(
     meta: WhatsAppSandbox, number: WhatsAppConnector
 ) -> None:
     sound = file(AttachmentKind.AUDIO, name="a.mp3", mime="audio/mpeg", content=b"ID3")
-    sent = await number.send(reply("Тыңдаңыз", sound))
+    for part in plan_parts("Тыңдаңыз", [sound], number.capabilities):
+        await number.send(reply(part.text, *(sound for _ in part.attachments)))
     assert [one.kind for one in meta.sent] == ["text", "audio"]
-    assert sent.external_ids == tuple(one.id for one in meta.sent)
-
-
-async def test_a_sound_that_fails_after_its_text_is_not_sent_twice(
-    meta: WhatsAppSandbox, number: WhatsAppConnector
-) -> None:
-    def is_audio(call: Call) -> bool:
-        return isinstance(call.data, dict) and call.data.get("type") == "audio"
-
-    meta.fail_next(Failure(status=400, body=error(131056, "slow")), where=is_audio)
-    sound = file(AttachmentKind.AUDIO, name="a.mp3", mime="audio/mpeg", content=b"ID3")
-    with pytest.raises(Uncertain) as caught:
+    with pytest.raises(Rejected, match="of this kind, audio"):
         await number.send(reply("Тыңдаңыз", sound))
-    assert "text went out" in caught.value.reason
 
 
 async def test_a_place_goes_out_with_its_name(

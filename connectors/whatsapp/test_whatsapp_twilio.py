@@ -182,6 +182,15 @@ async def test_a_file_goes_out_by_an_address_that_twilio_fetches(
     assert (message.to, message.sender) == (f"whatsapp:+{WA_ID}", "whatsapp:+77272000109")
 
 
+async def test_a_picture_goes_out_with_its_caption(
+    twilio: TwilioWhatsAppSandbox, sender: WhatsAppConnector, aigul: Person
+) -> None:
+    photo = file(AttachmentKind.PHOTO, name="p.jpg", mime="image/jpeg", content=b"JPEG")
+    await sender.send(reply("Қараңыз", photo))
+    (message,) = twilio.sent
+    assert (message.media, message.body) == (("https://hub.example.kz/files/1",), "Қараңыз")
+
+
 async def test_a_place_goes_out_as_a_place(
     twilio: TwilioWhatsAppSandbox, sender: WhatsAppConnector, aigul: Person
 ) -> None:

@@ -173,6 +173,24 @@ def test_a_place_carries_no_caption() -> None:
     ]
 
 
+def test_a_kind_that_carries_no_caption_in_this_channel_goes_after_its_text() -> None:
+    can = Capabilities(
+        max_text=40,
+        max_caption=20,
+        captions=frozenset({K.PHOTO}),
+        media=dict.fromkeys((K.PHOTO, K.AUDIO), ANY),
+    )
+    assert plan_parts("Тыңдаңыз", files(K.AUDIO, K.PHOTO), can) == [
+        PlannedPart("Тыңдаңыз"),
+        PlannedPart("", (0,)),
+        PlannedPart("", (1,)),
+    ]
+    assert plan_parts("Қараңыз", files(K.PHOTO, K.AUDIO), can) == [
+        PlannedPart("Қараңыз", (0,)),
+        PlannedPart("", (1,)),
+    ]
+
+
 def test_an_album_is_no_longer_than_the_channel_takes() -> None:
     assert plan_parts("", files(*[K.PHOTO] * 5), CAN) == [
         PlannedPart("", (0, 1, 2)),

@@ -149,22 +149,15 @@ class MetaAccount:
         return Sent(external_ids=tuple(ids), at=self._context.clock())
 
     async def _send_file(self, message: OutboundMessage, file: OutboundFile) -> list[str]:
+        if message.text and file.kind not in CAPABILITIES.captions:
+            raise Rejected(f"WhatsApp carries no text beside a file of this kind, {file.kind}.")
         if file.kind is AttachmentKind.LOCATION:
             made = sending.place(message, file)
         elif file.kind in sending.KINDS:
             made = sending.media(message, file, await self._upload(file))
         else:
             raise Rejected(f"WhatsApp carries no {file.kind} of ours.")
-        if not message.text or sending.takes_caption(file):
-            return [await self._post(made)]
-        # What takes no caption goes after its text: the second of two calls may fail alone.
-        first = await self._post(sending.text(message))
-        try:
-            return [first, await self._post(made)]
-        except SendError as error:
-            raise Uncertain(
-                f"The text went out, and its file perhaps not: {error.reason}", code=error.code
-            ) from error
+        return [await self._post(made)]
 
     async def _upload(self, file: OutboundFile) -> str:
         """Give Meta a file for thirty days; nobody sees it before it is sent by its id."""

@@ -25,6 +25,7 @@ DOCUMENTS = (
 CAPABILITIES = Capabilities(
     max_text=MAX_TEXT,
     max_caption=MAX_CAPTION,
+    captions=frozenset({AttachmentKind.PHOTO, AttachmentKind.VIDEO, AttachmentKind.DOCUMENT}),
     media={
         AttachmentKind.PHOTO: MediaLimit(max_bytes=5 * _MB, mimes=("image/jpeg", "image/png")),
         AttachmentKind.VIDEO: MediaLimit(max_bytes=16 * _MB, mimes=("video/mp4", "video/3gpp")),

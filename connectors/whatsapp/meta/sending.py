@@ -18,12 +18,6 @@ KINDS = {
     AttachmentKind.DOCUMENT: "document",
 }
 """What the API calls the kinds of file that we send."""
-_CAPTIONED = frozenset({"image", "video", "document"})
-
-
-def takes_caption(file: OutboundFile) -> bool:
-    """Whether the part's text goes with the file; otherwise it is a message of its own."""
-    return KINDS.get(file.kind) in _CAPTIONED
 
 
 def text(message: OutboundMessage) -> dict[str, Any]:
@@ -47,7 +41,7 @@ def media(message: OutboundMessage, file: OutboundFile, media_id: str) -> dict[s
     """A file that has been uploaded, with the part's text as its caption."""
     kind = KINDS[file.kind]
     told: dict[str, Any] = {"id": media_id}
-    if message.text and kind in _CAPTIONED:
+    if message.text:
         told["caption"] = message.text
     if kind == "document" and file.name:
         told["filename"] = file.name

@@ -153,11 +153,12 @@ def _content(message: OutboundMessage) -> dict[str, Any]:
             raise Rejected("There is nothing to send.")
         return {"body": message.text}
     (file,) = message.attachments
-    if message.text:
-        raise Rejected("Twilio carries no text beside a file: send the text by itself.")
+    if message.text and file.kind not in CAPABILITIES.captions:
+        raise Rejected(f"Twilio carries no text beside a file of this kind, {file.kind}.")
     if file.kind is AttachmentKind.LOCATION:
         return _place(file)
-    return {"media_url": [file.link()]}
+    told = {"media_url": [file.link()]}
+    return {**told, "body": message.text} if message.text else told
 
 
 def _place(file: OutboundFile) -> dict[str, Any]:

@@ -9,14 +9,15 @@ from connectors.whatsapp.meta.limits import DOCUMENTS
 from registry.types import AttachmentKind, Capabilities, DeliveryState, MediaLimit, RateLimit
 
 _MB = 1024 * 1024
-MAX_TEXT = 1600
+MAX_TEXT, MAX_CAPTION = 1600, 1024
 MAX_DOWNLOAD = 100 * _MB
 
 CAPABILITIES = Capabilities(
     max_text=MAX_TEXT,
     text_unit="utf16",
-    # Twilio drops the text beside any file but a picture, so that none goes beside a file.
-    max_caption=0,
+    max_caption=MAX_CAPTION,
+    # Twilio drops the text beside any other file.
+    captions=frozenset({AttachmentKind.PHOTO}),
     media={
         AttachmentKind.PHOTO: MediaLimit(max_bytes=5 * _MB, mimes=("image/jpeg", "image/png")),
         AttachmentKind.VIDEO: MediaLimit(max_bytes=16 * _MB, mimes=("video/mp4",)),
