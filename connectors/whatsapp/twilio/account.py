@@ -157,7 +157,7 @@ def _content(message: OutboundMessage) -> dict[str, Any]:
         raise Rejected(f"Twilio carries no text beside a file of this kind, {file.kind}.")
     if file.kind is AttachmentKind.LOCATION:
         return _place(file)
-    told = {"media_url": [file.link()]}
+    told: dict[str, Any] = {"media_url": [file.link()]}
     return {**told, "body": message.text} if message.text else told
 
 
