@@ -157,8 +157,8 @@ def _content(message: OutboundMessage) -> dict[str, Any]:
         raise Rejected(f"Twilio carries no text beside a file of this kind, {file.kind}.")
     if file.kind is AttachmentKind.LOCATION:
         return _place(file)
-    told: dict[str, Any] = {"media_url": [file.link()]}
-    return {**told, "body": message.text} if message.text else told
+    caption = {"body": message.text} if message.text else {}
+    return {"media_url": [file.link()], **caption}
 
 
 def _place(file: OutboundFile) -> dict[str, Any]:
