@@ -87,7 +87,7 @@ def _sections(text: str) -> Iterator[Section]:
 
 def _place(table: str) -> str:
     """The account's name is anybody's own."""
-    return re.sub(r"^(channels\.\w+)\.\w+$", r"\1.ACCOUNT", table)
+    return re.sub(r"^(channels\.\w+)\.\w+", r"\1.ACCOUNT", table)
 
 
 def _prose(comment: str) -> str:
@@ -100,6 +100,8 @@ def _value(section: Section, key: Key) -> str:
     path = [*section.name.split("."), key.name] if section.name else [key.name]
     environment = f"In the environment: `{variable(path)}`."
     info = _field(path)
+    if section.name.startswith("acknowledgement.channels."):
+        return f"For example `{key.shown}`. {environment}"
     if info is None:
         return f"Default: `{key.shown}`. {environment}"
     if info.is_required():
@@ -122,7 +124,7 @@ def _field(path: list[str]) -> FieldInfo | None:
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return None
         model = inner
-    return model.model_fields[path[-1]]
+    return next(f for n, f in model.model_fields.items() if (f.alias or n) == path[-1])
 
 
 # --- Commands -------------------------------------------------------------------------------------
