@@ -256,10 +256,22 @@ class Hub:
     async def logged(self, event: str, **fields: object) -> dict[str, Any]:
         """The first such line of this life's log; waits for it. Raises: TimeoutError."""
         wanted = {"event": event, **fields}
+        return await self._line(lambda line: wanted.items() <= line.items())
+
+    async def went(self, message_id: str) -> None:
+        """Wait until the last part of a reply has gone out. Raises: TimeoutError."""
+
+        def is_last(line: Mapping[str, Any]) -> bool:
+            part, _, parts = str(line.get("part")).partition("/")
+            return line["event"] == "sent" and line["message"] == message_id and part == parts
+
+        await self._line(is_last)
+
+    async def _line(self, wanted: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
         async with asyncio.timeout(PATIENCE):
             while True:
                 for found in self.present:
-                    if wanted.items() <= found.items():
+                    if wanted(found):
                         return found
                 await self._news.wait()
 
