@@ -34,15 +34,17 @@ def move_forward(
     wanted = [(id_,) for id_ in message_ids]
     messages = {row[0]: list(row) for row in (yield _MESSAGES, wanted)}
     parts: defaultdict[int, dict[Address, str]] = defaultdict(dict)
-    for message_id, channel, account, external_id, state in (yield _PARTS, wanted):
+    places: dict[Address, int] = {}
+    for message_id, channel, account, external_id, state, place in (yield _PARTS, wanted):
         parts[message_id][channel, account, external_id] = state
+        places[channel, account, external_id] = place
     moved: dict[Address, str] = {}
     changed: dict[int, Row] = {}
     confirmed: list[Row] = []
     for message_id, external_id, report in found:
         if message_id not in messages:
             continue
-        _, _, state, dispatch, more = messages[message_id]
+        _, _, state, dispatch, next_part, more = messages[message_id]
         part = (report.channel, report.account, external_id or "")
         if part in parts[message_id]:
             new_part = advance(DeliveryState(parts[message_id][part]), report.state)
@@ -51,7 +53,11 @@ def move_forward(
         target: DeliveryState = report.state
         if target in {DeliveryState.FAILED, DeliveryState.UNCERTAIN}:
             pass
-        elif dispatch == "uncertain" and report.message_id is not None:
+        elif (
+            dispatch == "uncertain"
+            and report.message_id is not None
+            and places.get(part, report.part) == next_part
+        ):
             # The provider knows our id: what was uncertain did go out, and the rest may follow.
             confirmed.append((message_id, now))
             messages[message_id][3] = "done"
@@ -187,7 +193,7 @@ _LINK = Statement(
 
 _MESSAGES = Statement(
     """
-    SELECT m.id, m.appeal_id, m.state, d.state, d.next_part + 1 < d.part_count
+    SELECT m.id, m.appeal_id, m.state, d.state, d.next_part, d.next_part + 1 < d.part_count
     FROM {rows} JOIN messages m ON m.id = r.id AND m.direction = 'out'
     LEFT JOIN dispatches d ON d.message_id = m.id
     ORDER BY m.id {lock:m}
@@ -197,7 +203,7 @@ _MESSAGES = Statement(
 
 _PARTS = Statement(
     """
-    SELECT e.message_id, e.channel, e.account, e.external_id, e.state
+    SELECT e.message_id, e.channel, e.account, e.external_id, e.state, e.part
     FROM {rows} JOIN external_ids e ON e.message_id = r.id
     """,
     id=ID,

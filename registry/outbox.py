@@ -6,8 +6,9 @@ that ran out belongs to a process that died between the two: `expire_leases` mar
 uncertain, as nobody can know whether it went out.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Generator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -158,8 +159,10 @@ def settle(
 ) -> Script[set[int]]:
     """Write what became of sends; returns the ids of the appeals that changed.
 
-    Reports that came before a send returned are applied to it here.
+    Reports that came before a send returned are applied to it here. A part whose id came meanwhile,
+    by an echo or a report, went out, whatever became of the answer.
     """
+    outcomes = yield from _without_doubts(outcomes, now=now)
     went = [o for o in outcomes if isinstance(o, Went)]
     later = [o for o in outcomes if isinstance(o, Later)]
     over = [o for o in outcomes if isinstance(o, Over)]
@@ -197,6 +200,24 @@ def settle(
             now=now,
         )
     return changed
+
+
+def _without_doubts(
+    outcomes: Sequence[Went | Later | Over], *, now: datetime
+) -> Generator[Any, list[Row], list[Went | Later | Over]]:
+    """The outcomes, those that only seem not to have gone out put right."""
+    doubtful = [
+        (o.claim.message_id, o.claim.part)
+        for o in outcomes
+        if isinstance(o, Later) or (isinstance(o, Over) and o.state is DeliveryState.UNCERTAIN)
+    ]
+    named = {tuple(row) for row in (yield _NAMED, doubtful)} if doubtful else set()
+    return [
+        Went(claim=o.claim, external_ids=(), at=now, next_at=now)
+        if (o.claim.message_id, o.claim.part) in named
+        else o
+        for o in outcomes
+    ]
 
 
 def _settle_went(account: AccountKey, went: Sequence[Went], *, now: datetime) -> Script[set[int]]:
@@ -245,27 +266,38 @@ def _sent(account: AccountKey, outcome: Went) -> DeliveryReport:
 def expire_leases(*, resend: Container[AccountKey], now: datetime) -> Script[int]:
     """Mark uncertain whatever a dead process held; returns how many there were.
 
-    Accounts in `resend` drop a repeated send by our id: theirs go out again instead.
+    A part whose id has come went out. Accounts in `resend` drop a repeated send by our id: theirs
+    go out again instead.
     """
     rows = yield _EXPIRED, [(now,)]
-    again = [row for row in rows if AccountKey(row[2], row[3]) in resend]
-    lost = [row for row in rows if AccountKey(row[2], row[3]) not in resend]
+    held = [(row[1], row[4]) for row in rows]
+    named = {tuple(row) for row in (yield _NAMED, held)} if held else set()
+    went = [row for row in rows if (row[1], row[4]) in named]
+    doubtful = [row for row in rows if (row[1], row[4]) not in named]
+    again = [row for row in doubtful if AccountKey(row[2], row[3]) in resend]
+    lost = [row for row in doubtful if AccountKey(row[2], row[3]) not in resend]
+    if went:
+        yield _PROGRESS, [(row[0], row[4], now) for row in went]
+        last = [_reported(row, DeliveryState.SENT, now) for row in went if row[4] + 1 == row[5]]
+        yield from move_forward(last, now=now)
     if again:
         yield _POSTPONE, [(row[0], row[4], now, 0) for row in again]
     if lost:
         yield _END, [(row[0], row[4], DeliveryState.UNCERTAIN) for row in lost]
-        yield from move_forward([_unknown(row, now) for row in lost], now=now)
+        unknown = [_reported(row, DeliveryState.UNCERTAIN, now, _STOPPED) for row in lost]
+        yield from move_forward(unknown, now=now)
     return len(rows)
 
 
-def _unknown(row: Row, now: datetime) -> tuple[int, None, DeliveryReport]:
-    _, message_id, channel, account, _ = row
+_STOPPED = "The hub stopped while sending this; it may have gone out."
+
+
+def _reported(
+    row: Row, state: DeliveryState, now: datetime, reason: str | None = None
+) -> tuple[int, None, DeliveryReport]:
+    _, message_id, channel, account, _, _ = row
     report = DeliveryReport(
-        channel=channel,
-        account=account,
-        state=DeliveryState.UNCERTAIN,
-        at=now,
-        error_reason="The hub stopped while sending this; it may have gone out.",
+        channel=channel, account=account, state=state, at=now, error_reason=reason
     )
     return message_id, None, report
 
@@ -402,6 +434,16 @@ _NAME = Statement(
     part=ID,
 )
 
+_NAMED = Statement(
+    """
+    SELECT DISTINCT e.message_id, e.part FROM {rows} JOIN external_ids e
+      ON e.message_id = r.message_id AND e.part = r.part AND e.state <> 'failed'
+    """,
+    message_id=ID,
+    part=ID,
+)
+"""Parts that the provider has given an id, and not failed since."""
+
 _POSTPONE = Statement(
     """
     UPDATE dispatches SET
@@ -499,7 +541,7 @@ _FORGET = Statement(
 
 _EXPIRED = Statement(
     """
-    SELECT d.id, d.message_id, d.channel, d.account, d.next_part
+    SELECT d.id, d.message_id, d.channel, d.account, d.next_part, d.part_count
     FROM {rows} JOIN dispatches d
       ON d.state IN ('queued', 'sending') AND d.state = 'sending' AND d.lease_until < r.now
     ORDER BY d.id {claim:d}

@@ -29,21 +29,24 @@ def recognise_echoes(batch: Batch) -> Steps:
     if not echoes:
         return
     wanted = sorted({_address(item) for _, item in echoes})
-    under_way: dict[Address, list[tuple[int, _Part]]] = {}
+    under_way: dict[Address, list[tuple[int, int, _Part]]] = {}
     for channel, account, key, message_id, parts, part in (yield sql.UNDER_WAY, wanted):
         planned = _parts.decode(parts)
         if part < len(planned):
-            under_way.setdefault((channel, account, key), []).append((message_id, planned[part]))
-    ours: set[int] = set()
-    for index, item in echoes:
+            place = (channel, account, key)
+            under_way.setdefault(place, []).append((message_id, part, planned[part]))
+    ours: set[Address] = set()
+    for _, item in echoes:
         candidates = under_way.get(_address(item), [])
-        found = next((one for one in candidates if _same(item, one[1])), None)
-        if found is not None:
-            candidates.remove(found)
-            ours.add(index)
-            batch.reports.append(msgspec.structs.replace(item, message_id=str(found[0])))
+        found = next((one for one in candidates if _same(item, one[2])), None)
+        if found is None or external(item) in ours:
+            continue  # an employee's, or the same again
+        candidates.remove(found)
+        ours.add(external(item))
+        message_id, part, _ = found
+        batch.reports.append(msgspec.structs.replace(item, message_id=str(message_id), part=part))
     if ours:
-        batch.messages = [entry for entry in batch.messages if entry[0] not in ours]
+        batch.messages = [entry for entry in batch.messages if external(entry[1]) not in ours]
 
 
 def _address(item: Echo) -> Address:

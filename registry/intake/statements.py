@@ -53,9 +53,9 @@ UNDER_WAY = Statement(
       ON c.channel = r.channel AND c.account = r.account AND c.key = r.key
     JOIN conversations o ON o.contact_id = c.contact_id AND o.channel = c.channel
       AND o.account = c.account
-    JOIN messages m ON m.appeal_id = o.appeal_id AND m.conversation_id = o.id
+    JOIN messages m ON m.conversation_id = o.id AND m.idempotency_key IS NOT NULL
       AND m.direction = 'out' AND m.state IN ('sending', 'uncertain')
-    JOIN dispatches d ON d.message_id = m.id
+    JOIN dispatches d ON d.message_id = m.id AND d.state IN ('sending', 'uncertain')
     ORDER BY d.id
     """,
     channel=TEXT,
@@ -63,7 +63,8 @@ UNDER_WAY = Statement(
     key=TEXT,
 )
 """Messages of ours whose call may have gone out, to those who speak in the conversations named: a
-private reply to a comment comes back in another conversation."""
+private reply to a comment comes back in another conversation. All that we send has a key, and its
+index finds them."""
 
 RECENT_APPEALS = Statement(
     """

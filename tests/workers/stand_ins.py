@@ -115,20 +115,22 @@ class Outbox:
         assert number is not None
         return number
 
-    async def reply(self, number: str, text: str, *, key: str | None = None) -> Message:
-        """An operator answers."""
+    async def reply(
+        self, number: str, text: str, *, key: str | None = None, **more: Any
+    ) -> Message:
+        """An operator answers; `more` as `queue_reply` takes it."""
         async with self.database.write() as session:
             return await queue_reply(
                 session,
                 appeal_number=number,
                 text=text,
-                attachment_ids=[],
                 author="Дана",
                 operator_id=None,
                 actor="token:test",
                 idempotency_key=key or text,
                 capabilities=self.connector.capabilities,
                 now=self.clock(),
+                **({"attachment_ids": []} | more),
             )
 
     async def send_due(self) -> None:
