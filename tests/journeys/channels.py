@@ -38,6 +38,7 @@ from connectors.whatsapp import sandbox as whatsapp
 from connectors.whatsapp.rules import refused
 from connectors.whatsapp.sandbox import WhatsAppSandbox
 from connectors.whatsapp.twilio.sandbox import PREFIX, TwilioWhatsAppSandbox
+from tests.journeys.process import Hub, Nursery
 
 VERIFY_TOKEN = "a-word-that-the-journeys-chose"
 OF_A_MESSAGE = "?message=361934207885312000&part=0"
@@ -126,11 +127,11 @@ class Account(ABC):
         return next(made for made in self.writers if made.public == public)(self, number)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator["Account"]:
-        """The account while its stand-in runs."""
+    async def running(self) -> AsyncIterator[None]:
+        """The account's stand-in runs while the block does."""
         async with self.sandbox:
             self.settings = self.keys()
-            yield self
+            yield
 
     def sent(self) -> int:
         """How many messages it wrote, to whomever."""
@@ -155,6 +156,10 @@ class Account(ABC):
     @abstractmethod
     def proof(self, address: str, body: bytes) -> Mapping[str, str]:
         """The headers by which the provider proves a delivery to this address."""
+
+    def signed(self, hub: str, path: str, body: bytes) -> Mapping[str, str]:
+        """The headers of a delivery that is proved for this path."""
+        return self.proof(hub + path, body)
 
     def deliveries(self) -> Iterator[tuple[str, Any]]:
         """Every recorded delivery: the path it came to, and what was in it."""
@@ -657,9 +662,7 @@ class AppComments(AppWriter):
 
     async def heard(self) -> list[Heard]:
         return [
-            Heard(
-                id=one.item["pk"], text=one.text, answers=one.item.get("replied_to_comment_id")
-            )
+            Heard(id=one.item["pk"], text=one.text, answers=one.item.get("replied_to_comment_id"))
             for one in self.account.sandbox.sent
             if one.item.get("parent_comment_id") in self.wrote
         ]
@@ -856,11 +859,30 @@ EVERY: Sequence[type[Account]] = (*WITH_WEBHOOKS, InstagramApp, XPolled)
 
 
 @asynccontextmanager
-async def all_running(accounts: Sequence[Account]) -> AsyncIterator[dict[str, dict[str, Any]]]:
-    """Their stand-ins run; gives `[channels]` as it stands in the settings."""
+async def town(
+    *accounts: Account,
+    nursery: Nursery,
+    database_url: str,
+    folder: Path,
+    tables: Mapping[str, Mapping[str, object]] | None = None,
+) -> AsyncIterator[Hub]:
+    """A hub and its accounts, which are well and deliver; in the end it has logged no fault."""
     async with AsyncExitStack() as stack:
-        tables: dict[str, dict[str, Any]] = {}
+        channels: dict[str, dict[str, Mapping[str, object]]] = {}
         for account in accounts:
             await stack.enter_async_context(account.running())
-            tables.setdefault(account.channel, {})[account.name] = account.settings
-        yield tables
+            channels.setdefault(account.channel, {})[account.name] = account.settings
+        hub = Hub(
+            nursery=nursery,
+            folder=folder,
+            database_url=database_url,
+            channels=channels,
+            tables=tables,
+        )
+        for account in accounts:
+            account.expect(hub.url)
+        await stack.enter_async_context(hub)
+        for account in accounts:
+            await account.listen(hub.url)
+        yield hub
+    assert hub.tracebacks == []

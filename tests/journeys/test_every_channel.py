@@ -1,22 +1,45 @@
 """All channels at once: each citizen is answered where they wrote, by whom they wrote to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
+from config.settings import ACKNOWLEDGEMENT
+from config.settings import ACKNOWLEDGEMENT
 from connectors.telegram.samples import photo
-from tests.journeys.channels import EVERY, Account, Heard, Writer, all_running
+from registry.types import utc_now
+from registry.types import utc_now
+from tests.journeys.channels import (
+    EVERY,
+    WITH_WEBHOOKS,
+    Account,
+    Chat,
+    Facebook,
+    Heard,
+    Instagram,
+    PageComments,
+    Telegram,
+    WhatsApp,
+    WhatsAppByTwilio,
+    WhatsAppByTwilioChat,
+    WhatsAppChat,
+    Writer,
+    town,
+)
 from tests.journeys.process import Hub, Nursery
 
 PICTURE = photo(7)
 
 
 class StartTown(Protocol):
-    """Starts a hub on accounts that run; both end with the test."""
+    """Starts a hub on accounts that run; all of them end with the test."""
 
     async def __call__(
         self, *accounts: Account, tables: Mapping[str, Mapping[str, object]] | None = None
@@ -27,30 +50,23 @@ class StartTown(Protocol):
 async def start_town(
     nursery: Nursery, database_url: str, tmp_path: Path
 ) -> AsyncIterator[StartTown]:
-    """A hub that serves, whose accounts are well and deliver; it logs no fault of its own."""
-    hubs: list[Hub] = []
+    """Hubs that serve accounts of our choice."""
     async with AsyncExitStack() as stack:
 
         async def start(
             *accounts: Account, tables: Mapping[str, Mapping[str, object]] | None = None
         ) -> Hub:
-            hub = Hub(
-                nursery=nursery,
-                folder=tmp_path / "hub",
-                database_url=database_url,
-                channels=await stack.enter_async_context(all_running(accounts)),
-                tables=tables,
+            return await stack.enter_async_context(
+                town(
+                    *accounts,
+                    nursery=nursery,
+                    database_url=database_url,
+                    folder=tmp_path / "hub",
+                    tables=tables,
+                )
             )
-            hubs.append(hub)
-            for account in accounts:
-                account.expect(hub.url)
-            await stack.enter_async_context(hub)
-            for account in accounts:
-                await account.listen(hub.url)
-            return hub
 
         yield start
-    assert [line for hub in hubs for line in hub.tracebacks] == []
 
 
 async def appeals_with(hub: Hub, said: Mapping[Writer, str]) -> dict[Writer, dict[str, Any]]:
@@ -87,6 +103,7 @@ async def answered(hub: Hub, number: str, text: str, **more: Any) -> str:
 
 
 # --- Everybody is answered ------------------------------------------------------------------------
+
 
 class Talk:
     """What one citizen and the operator write to each other."""
@@ -182,3 +199,438 @@ async def test_on_every_channel_a_citizen_is_answered_where_they_wrote(
     assert {account: account.sent() for account in accounts} == arrived
     assert len(await hub.appeals()) == len(talks)
     assert {account["health"] for account in await hub.accounts()} == {"ok"}
+
+
+# --- Two accounts of a channel --------------------------------------------------------------------
+
+
+async def test_two_accounts_of_a_channel_never_mix(start_town: StartTown) -> None:
+    pairs = [
+        (kind(f"{kind.__name__}-first"), kind(f"{kind.__name__}-second", other=True))
+        for kind in WITH_WEBHOOKS
+    ]
+    accounts = [account for pair in pairs for account in pair]
+    hub = await start_town(*accounts)
+    writers = [place(account, 1) for account in accounts for place in account.writers]
+    asked = {writer: f"Көшеде жарық жоқ. {writer.place}" for writer in writers}
+
+    await asyncio.gather(*(writer.say(text) for writer, text in asked.items()))
+    appeals = await appeals_with(hub, asked)
+    assert len({appeal["number"] for appeal in appeals.values()}) == len(writers)
+    for writer in writers:
+        id_ = await answered(hub, appeals[writer]["number"], f"Жауап. {writer.place}")
+        await hub.went(id_)
+
+    for writer in writers:
+        assert [one.text for one in await writer.heard()] == [f"Жауап. {writer.place}"]
+    assert [account.sent() for account in accounts] == [len(one.writers) for one in accounts]
+
+    before = len(await hub.appeals())
+    assert before == len(writers)
+    for one, other in [*pairs, *((second, first) for first, second in pairs)]:
+        path, content = next(each for each in one.deliveries() if each[0] == one.hook)
+        body = one.body(content)
+        for proved_for in (one.hook, other.hook):
+            proof = {"Authorization": "", **one.signed(hub.url, proved_for, body)}
+            refused = await hub.ask("POST", other.hook, headers=proof, body=body)
+            assert refused.status in {401, 403}, (one, other)
+        assert len(await hub.appeals()) == before
+        proof = {"Authorization": "", **one.signed(hub.url, path, body)}
+        assert (await hub.ask("POST", path, headers=proof, body=body)).status == 200
+        before = len(await hub.appeals())
+
+
+# --- Beyond the window ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def late() -> Callable[[], datetime]:
+    """A provider's clock at which the window of what is written now has just closed."""
+    return lambda: utc_now() - timedelta(hours=24, minutes=5)
+
+
+async def test_beyond_the_window_a_template_reaches_the_citizen(
+    start_town: StartTown, late: Callable[[], datetime]
+) -> None:
+    meta, twilio = WhatsApp("meta"), WhatsAppByTwilio("twilio")
+    words = "Құрметті {{1}}, {{2}} өтінішіңіз орындалды."
+    meta.sandbox.template("appeal_solved", "kk", words)
+    meta.sandbox.template("appeal_solved", "ru", "{{1}}, ваше обращение {{2}} исполнено.")
+    meta.sandbox.template("not_yet_approved", "kk", words, status="PENDING")
+    content = twilio.sandbox.content("appeal_solved", "kk", words)
+    hub = await start_town(meta, twilio)
+    aigul, erbol = WhatsAppChat(meta, 1), WhatsAppByTwilioChat(twilio, 2)
+
+    # Meta tells when a message was written, and the hub knows.
+    meta.sandbox.clock = late
+    await aigul.say("Кеше жарық өшті.")
+    meta.sandbox.clock = utc_now
+    number = (await appeal_with(hub, aigul, "Кеше жарық өшті."))["number"]
+    refused = await hub.send(number, "Жарық қосылды ма?")
+    assert (refused.status, refused.json["code"]) == (409, "window_closed")
+    assert "template" in refused.json["instead"]
+    assert "channels/whatsapp/meta/templates" in refused.json["instead"]
+    # Twilio does not, and says it of the reply.
+    await erbol.say("Су жоқ.")
+    erbol.person.wrote_at = late()
+    other = (await appeal_with(hub, erbol, "Су жоқ."))["number"]
+    failed = await hub.became(other, await answered(hub, other, "Су бар ма?"), "failed")
+    assert "24 hours" in failed["delivery"]["error"]["reason"]
+
+    listed = (await hub.get("channels/whatsapp/meta/templates"))["items"]
+    assert {(one["name"], one["language"]) for one in listed} == {
+        ("appeal solved", "kk"), ("appeal solved", "ru"),
+    }  # fmt: skip
+    (chosen,) = [one for one in listed if one["language"] == "kk"]
+    assert chosen["text"] == words
+    told = {"1": "Айгүл", "2": number}
+    incomplete = {"id": chosen["id"], "language": "kk", "variables": {"1": "Айгүл"}}
+    assert (await hub.send(number, "", template=incomplete)).status == 400
+    template = {"id": chosen["id"], "language": "kk", "variables": told}
+    id_ = await answered(hub, number, "", template=template)
+    assert (await hub.became(number, id_, "read"))["text"] == filled(words, told)
+    (heard,) = aigul.citizen.received
+    assert (heard.kind, heard.text) == ("template", filled(words, told))
+
+    (chosen,) = (await hub.get("channels/whatsapp/twilio/templates"))["items"]
+    told = {"1": "Ербол", "2": other}
+    template = {"id": chosen["id"], "language": "kk", "variables": told}
+    id_ = await answered(hub, other, "", template=template)
+    assert (await hub.became(other, id_, "read"))["text"] == filled(words, told)
+    sent = twilio.sandbox.sent[-1]
+    assert (sent.to, sent.content_sid) == (erbol.person.address, content.sid)
+    assert sent.content_variables == told
+
+
+def filled(words: str, variables: Mapping[str, str]) -> str:
+    """A template as its reader sees it."""
+    for name, value in variables.items():
+        words = words.replace(f"{{{{{name}}}}}", value)
+    return words
+
+
+# --- The acknowledgement --------------------------------------------------------------------------
+
+PRIVATELY: Mapping[str, Mapping[str, object]] = {"acknowledgement": {"private": True}}
+ASKED = {
+    "kk": "Сәлеметсіз бе! Ауламызда үш күннен бері қоқыс шығарылмай жатыр.",
+    "ru": "Здравствуйте! Во дворе третий день не вывозят мусор.",
+    "en": "Hello! The garbage in our yard has not been collected for three days.",
+    "mixed": "Сәлеметсіз бе, ауламызда қоқыс шығарылмай жатыр. Когда вывезут мусор? Ждём третий день.",
+}
+
+
+def acknowledged(language: str, number: str) -> re.Pattern[str]:
+    """The acknowledgement of an appeal; its group is the address that is in it."""
+    languages = ["kk", "ru"] if language == "mixed" else [language]
+    texts = [ACKNOWLEDGEMENT[one].replace("{number}", number) for one in languages]
+    return re.compile(r"\s+".join(re.escape(one).replace(r"\{link\}", r"(\S+)") for one in texts))
+
+
+async def test_a_new_appeal_is_acknowledged_once_in_the_language_of_the_citizen(
+    start_town: StartTown,
+) -> None:
+    bot, page = Telegram("main"), Facebook("main")
+    hub = await start_town(bot, page, tables=PRIVATELY)
+    for number, (language, text) in enumerate(ASKED.items(), 1):
+        citizen = Chat(bot, number)
+        await citizen.say(text)
+        told = (await citizen.citizen.next()).text
+        appeal = await appeal_with(hub, citizen, text)
+        found = acknowledged(language, appeal["number"]).fullmatch(told)
+        assert found is not None, told
+        assert len(set(found.groups())) == 1
+
+        shown = await hub.ask("GET", found[1].removeprefix(hub.url), headers={"Authorization": ""})
+        assert shown.status == 200
+        assert appeal["number"] in shown.body.decode()
+        assert text not in shown.body.decode()
+
+        await citizen.say("Тағы бір сурет жіберейін бе?")
+        await hub.went(await answered(hub, appeal["number"], "Жауап"))
+        # Whatever else there were would have come before it.
+        assert [one.text for one in await citizen.heard()] == [told, "Жауап"]
+
+    commenter = PageComments(page, 1)
+    await commenter.say(ASKED["ru"])
+    number_ = (await appeal_with(hub, commenter, ASKED["ru"]))["number"]
+    await hub.went(await answered(hub, number_, "Завтра утром."))
+    assert [one.text for one in await commenter.heard()] == ["Завтра утром."]
+
+
+async def test_a_machine_that_answers_everything_is_not_answered_without_end(
+    start_town: StartTown,
+) -> None:
+    bot = Telegram("main")
+    hub = await start_town(bot, tables=PRIVATELY)
+    machine = Chat(bot, 1)
+
+    # It answers our acknowledgement, which is no new appeal, and nothing answers that.
+    await machine.say("Автожауап: демалыстамын 0")
+    await machine.citizen.next()
+    await machine.say("Автожауап: демалыстамын 0")
+    # Where its appeals are closed at once each of its answers opens another.
+    rounds = 6
+    for turn in range(1, rounds):
+        (open_,) = (await hub.get("appeals?status=new,open"))["items"]
+        for status in ("resolved", "closed"):
+            changed = await hub.ask(
+                "PATCH", f"/api/v1/appeals/{open_['number']}", content={"status": status}
+            )
+            assert changed.status == 200, changed
+        await machine.say(f"Автожауап: демалыстамын {turn}")
+
+    appeals = await hub.appeals()
+    assert len(appeals) == rounds
+    await hub.went(await answered(hub, appeals[0]["number"], "Соңғы"))
+    texts = [one.text for one in await machine.heard()]
+    numbers = [appeal["number"] for appeal in reversed(appeals)]
+    assert texts[-1] == "Соңғы"
+    for number, text in zip(numbers[:3], texts[:-1], strict=True):
+        assert acknowledged("kk", number).fullmatch(text)
+
+
+# --- Comments -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [Facebook, Instagram])
+async def test_a_comment_is_answered_privately_once_and_hidden_from_others(
+    start_town: StartTown, kind: type[Facebook | Instagram]
+) -> None:
+    account = kind("main")
+    hub = await start_town(account)
+    citizen = account.writer(1, public=True)
+    await citizen.say("Мекенжайым Абай 52, телефоным 8 701 555 01 42, қоңырау шалыңыздар!")
+    appeal = await appeal_with(hub, citizen, "Мекенжайым Абай 52")
+    number, comment = appeal["number"], citizen.wrote[0]
+
+    both = await asyncio.gather(
+        *(hub.send(number, f"Жекеше жауап {n}", private=True) for n in (1, 2))
+    )
+    assert sorted(reply.status for reply in both) == [202, 409]
+    (refused,) = [reply for reply in both if reply.status == 409]
+    (taken,) = [reply.json for reply in both if reply.status == 202]
+    assert refused.json["code"] == "private_reply_used"
+    assert refused.json["instead"]
+    await hub.went(taken["id"])
+    again = await hub.send(number, "Тағы бір жекеше жауап", private=True)
+    assert (again.status, again.json["code"]) == (409, "private_reply_used")
+    await hub.went(await answered(hub, number, "Жекеше жаздық."))
+    heard = await citizen.heard()
+    assert [one.text for one in heard] == [taken["text"], "Жекеше жаздық."]
+    assert [one.answers for one in heard] == [comment, comment]
+    assert [is_private(account, one) for one in heard] == [True, False]
+
+    (said,) = [
+        each for each in (await hub.get(f"appeals/{number}"))["messages"]
+        if each["direction"] == "in"
+    ]  # fmt: skip
+    for hidden in (True, False):
+        path = f"/api/v1/messages/{said['id']}/hidden"
+        done = await hub.ask("POST", path, content={"hidden": hidden})
+        assert done.status == 200, done
+        assert account.sandbox.comments[comment].hidden is hidden
+
+
+def is_private(account: Facebook | Instagram, heard: Heard) -> bool:
+    """Whether something the account wrote stands under no post."""
+    return heard.id not in account.sandbox.comments
+
+
+# --- Beyond the window ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def late() -> Callable[[], datetime]:
+    """A provider's clock at which the window of what is written now has just closed."""
+    return lambda: utc_now() - timedelta(hours=24, minutes=5)
+
+
+async def test_beyond_the_window_a_template_reaches_the_citizen(
+    start_town: StartTown, late: Callable[[], datetime]
+) -> None:
+    meta, twilio = WhatsApp("meta"), WhatsAppByTwilio("twilio")
+    words = "Құрметті {{1}}, {{2}} өтінішіңіз орындалды."
+    meta.sandbox.template("appeal_solved", "kk", words)
+    meta.sandbox.template("appeal_solved", "ru", "{{1}}, ваше обращение {{2}} исполнено.")
+    meta.sandbox.template("not_yet_approved", "kk", words, status="PENDING")
+    content = twilio.sandbox.content("appeal_solved", "kk", words)
+    hub = await start_town(meta, twilio)
+    aigul, erbol = WhatsAppChat(meta, 1), WhatsAppByTwilioChat(twilio, 2)
+
+    # Meta tells when a message was written, and the hub knows.
+    meta.sandbox.clock = late
+    await aigul.say("Кеше жарық өшті.")
+    meta.sandbox.clock = utc_now
+    number = (await appeal_with(hub, aigul, "Кеше жарық өшті."))["number"]
+    refused = await hub.send(number, "Жарық қосылды ма?")
+    assert (refused.status, refused.json["code"]) == (409, "window_closed")
+    assert "template" in refused.json["instead"]
+    assert "channels/whatsapp/meta/templates" in refused.json["instead"]
+    # Twilio does not, and says it of the reply.
+    await erbol.say("Су жоқ.")
+    erbol.person.wrote_at = late()
+    other = (await appeal_with(hub, erbol, "Су жоқ."))["number"]
+    failed = await hub.became(other, await answered(hub, other, "Су бар ма?"), "failed")
+    assert "24 hours" in failed["delivery"]["error"]["reason"]
+
+    listed = (await hub.get("channels/whatsapp/meta/templates"))["items"]
+    assert {(one["name"], one["language"]) for one in listed} == {
+        ("appeal solved", "kk"), ("appeal solved", "ru"),
+    }  # fmt: skip
+    (chosen,) = [one for one in listed if one["language"] == "kk"]
+    assert chosen["text"] == words
+    told = {"1": "Айгүл", "2": number}
+    incomplete = {"id": chosen["id"], "language": "kk", "variables": {"1": "Айгүл"}}
+    assert (await hub.send(number, "", template=incomplete)).status == 400
+    template = {"id": chosen["id"], "language": "kk", "variables": told}
+    id_ = await answered(hub, number, "", template=template)
+    assert (await hub.became(number, id_, "read"))["text"] == filled(words, told)
+    (heard,) = aigul.citizen.received
+    assert (heard.kind, heard.text) == ("template", filled(words, told))
+
+    (chosen,) = (await hub.get("channels/whatsapp/twilio/templates"))["items"]
+    told = {"1": "Ербол", "2": other}
+    template = {"id": chosen["id"], "language": "kk", "variables": told}
+    id_ = await answered(hub, other, "", template=template)
+    assert (await hub.became(other, id_, "read"))["text"] == filled(words, told)
+    sent = twilio.sandbox.sent[-1]
+    assert (sent.to, sent.content_sid) == (erbol.person.address, content.sid)
+    assert sent.content_variables == told
+
+
+def filled(words: str, variables: Mapping[str, str]) -> str:
+    """A template as its reader sees it."""
+    for name, value in variables.items():
+        words = words.replace(f"{{{{{name}}}}}", value)
+    return words
+
+
+# --- The acknowledgement --------------------------------------------------------------------------
+
+PRIVATELY: Mapping[str, Mapping[str, object]] = {"acknowledgement": {"private": True}}
+ASKED = {
+    "kk": "Сәлеметсіз бе! Ауламызда үш күннен бері қоқыс шығарылмай жатыр.",
+    "ru": "Здравствуйте! Во дворе третий день не вывозят мусор.",
+    "en": "Hello! The garbage in our yard has not been collected for three days.",
+    "mixed": "Сәлеметсіз бе, ауламызда қоқыс шығарылмай жатыр. Когда вывезут мусор? Ждём третий день.",
+}
+
+
+def acknowledged(language: str, number: str) -> re.Pattern[str]:
+    """The acknowledgement of an appeal; its group is the address that is in it."""
+    languages = ["kk", "ru"] if language == "mixed" else [language]
+    texts = [ACKNOWLEDGEMENT[one].replace("{number}", number) for one in languages]
+    return re.compile(r"\s+".join(re.escape(one).replace(r"\{link\}", r"(\S+)") for one in texts))
+
+
+async def test_a_new_appeal_is_acknowledged_once_in_the_language_of_the_citizen(
+    start_town: StartTown,
+) -> None:
+    bot, page = Telegram("main"), Facebook("main")
+    hub = await start_town(bot, page, tables=PRIVATELY)
+    for number, (language, text) in enumerate(ASKED.items(), 1):
+        citizen = Chat(bot, number)
+        await citizen.say(text)
+        told = (await citizen.citizen.next()).text
+        appeal = await appeal_with(hub, citizen, text)
+        found = acknowledged(language, appeal["number"]).fullmatch(told)
+        assert found is not None, told
+        assert len(set(found.groups())) == 1
+
+        shown = await hub.ask(
+            "GET", found[1].removeprefix(hub.url), headers={"Authorization": ""}
+        )
+        assert shown.status == 200
+        assert appeal["number"] in shown.body.decode()
+        assert text not in shown.body.decode()
+
+        await citizen.say("Тағы бір сурет жіберейін бе?")
+        await hub.went(await answered(hub, appeal["number"], "Жауап"))
+        # Whatever else there were would have come before it.
+        assert [one.text for one in await citizen.heard()] == [told, "Жауап"]
+
+    commenter = PageComments(page, 1)
+    await commenter.say(ASKED["ru"])
+    number_ = (await appeal_with(hub, commenter, ASKED["ru"]))["number"]
+    await hub.went(await answered(hub, number_, "Завтра утром."))
+    assert [one.text for one in await commenter.heard()] == ["Завтра утром."]
+
+
+async def test_a_machine_that_answers_everything_is_not_answered_without_end(
+    start_town: StartTown,
+) -> None:
+    bot = Telegram("main")
+    hub = await start_town(bot, tables=PRIVATELY)
+    machine = Chat(bot, 1)
+
+    # It answers our acknowledgement, which is no new appeal, and nothing answers that.
+    await machine.say("Автожауап: демалыстамын 0")
+    await machine.citizen.next()
+    await machine.say("Автожауап: демалыстамын 0")
+    # Where its appeals are closed at once each of its answers opens another.
+    rounds = 6
+    for turn in range(1, rounds):
+        (open_,) = (await hub.get("appeals?status=new,open"))["items"]
+        for status in ("resolved", "closed"):
+            changed = await hub.ask(
+                "PATCH", f"/api/v1/appeals/{open_['number']}", content={"status": status}
+            )
+            assert changed.status == 200, changed
+        await machine.say(f"Автожауап: демалыстамын {turn}")
+
+    appeals = await hub.appeals()
+    assert len(appeals) == rounds
+    await hub.went(await answered(hub, appeals[0]["number"], "Соңғы"))
+    texts = [one.text for one in await machine.heard()]
+    numbers = [appeal["number"] for appeal in reversed(appeals)]
+    assert texts[-1] == "Соңғы"
+    for number, text in zip(numbers[:3], texts[:-1], strict=True):
+        assert acknowledged("kk", number).fullmatch(text)
+
+
+# --- Comments -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [Facebook, Instagram])
+async def test_a_comment_is_answered_privately_once_and_hidden_from_others(
+    start_town: StartTown, kind: type[Facebook | Instagram]
+) -> None:
+    account = kind("main")
+    hub = await start_town(account)
+    citizen = account.writer(1, public=True)
+    await citizen.say("Мекенжайым Абай 52, телефоным 8 701 555 01 42, қоңырау шалыңыздар!")
+    appeal = await appeal_with(hub, citizen, "Мекенжайым Абай 52")
+    number, comment = appeal["number"], citizen.wrote[0]
+
+    both = await asyncio.gather(
+        *(hub.send(number, f"Жекеше жауап {n}", private=True) for n in (1, 2))
+    )
+    assert sorted(reply.status for reply in both) == [202, 409]
+    (refused,) = [reply for reply in both if reply.status == 409]
+    (taken,) = [reply.json for reply in both if reply.status == 202]
+    assert refused.json["code"] == "private_reply_used"
+    assert refused.json["instead"]
+    await hub.went(taken["id"])
+    again = await hub.send(number, "Тағы бір жекеше жауап", private=True)
+    assert (again.status, again.json["code"]) == (409, "private_reply_used")
+    await hub.went(await answered(hub, number, "Жекеше жаздық."))
+    heard = await citizen.heard()
+    assert [one.text for one in heard] == [taken["text"], "Жекеше жаздық."]
+    assert [one.answers for one in heard] == [comment, comment]
+    assert [is_private(account, one) for one in heard] == [True, False]
+
+    (said,) = [
+        each for each in (await hub.get(f"appeals/{number}"))["messages"]
+        if each["direction"] == "in"
+    ]  # fmt: skip
+    for hidden in (True, False):
+        path = f"/api/v1/messages/{said['id']}/hidden"
+        done = await hub.ask("POST", path, content={"hidden": hidden})
+        assert done.status == 200, done
+        assert account.sandbox.comments[comment].hidden is hidden
+
+
+def is_private(account: Facebook | Instagram, heard: Heard) -> bool:
+    """Whether something the account wrote stands under no post."""
+    return heard.id not in account.sandbox.comments
