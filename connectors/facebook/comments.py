@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from connectors.facebook.content import Content, file_at, unreadable
 from connectors.facebook.deliveries import BareFeed, Feed
-from connectors.facebook.messenger import SCHEME, Account, moment
+from connectors.facebook.messenger import SCHEME, Account
+from connectors.kit.moments import moment
 from registry.types import (
     AttachmentKind,
     ContactEvent,

@@ -29,7 +29,15 @@ from connectors.facebook.sending import call_for, is_object_id
 from connectors.kit import graph
 from connectors.kit.download import download
 from connectors.kit.graph import GRAPH, Graph
-from registry.types import Attachment, Capabilities, Envelope, Inbound, OutboundMessage, Sent
+from registry.types import (
+    Attachment,
+    Capabilities,
+    ContactPoint,
+    Envelope,
+    Inbound,
+    OutboundMessage,
+    Sent,
+)
 
 
 def _number(value: str) -> str:
@@ -171,6 +179,16 @@ class FacebookConnector:
         if not done.success:
             raise Rejected("Facebook does not let the page hide this comment.")
 
+    async def introduce(self, point: ContactPoint) -> str | None:
+        """Ask Messenger for a person's name, which its deliveries do not tell.
+
+        Source: https://developers.facebook.com/docs/messenger-platform/identity/user-profile
+        """
+        if point.scheme != self.name or not is_object_id(point.value):
+            return None
+        told = await self._graph.get(point.value, {"fields": "first_name,last_name"}, into=_Profile)
+        return " ".join(filter(None, (told.first_name, told.last_name))) or None
+
     # --- The account -----------------------------------------------------------------------------
 
     async def register(self) -> None:
@@ -254,6 +272,13 @@ class FacebookConnector:
 
 
 CONNECTOR = FacebookConnector
+
+
+class _Profile(Struct):
+    """What Messenger tells of a person."""
+
+    first_name: str | None = None
+    last_name: str | None = None
 
 
 class _Taken(Struct):

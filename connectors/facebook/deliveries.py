@@ -1,20 +1,18 @@
 """The shapes of a page's deliveries, as far as the hub reads them.
 
-Decoding is on the hot path: typed structs, which skip what they do not name. A delivery that they
-cannot take goes the slow way, item by item, so that one odd item never costs its neighbours.
-
 Sources: https://developers.facebook.com/docs/messenger-platform/reference/webhook-events,
 https://developers.facebook.com/docs/graph-api/webhooks/reference/page
 """
 
-import json
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, NoReturn, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from connectors.base import Malformed
+from connectors.kit.hostile_json import leniently, shaped, strictly
+from connectors.kit.moments import Milliseconds, Seconds
 
 __all__ = [
     "Attachment",
@@ -27,21 +25,17 @@ __all__ = [
     "Item",
     "Message",
     "Messaging",
-    "Milliseconds",
     "Party",
     "Postback",
-    "Seconds",
     "read_delivery",
 ]
 
 Id: TypeAlias = Annotated[str, Meta(min_length=1)] | Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """Meta writes ids as strings, and here and there as numbers."""
 Name: TypeAlias = Annotated[str, Meta(min_length=1)]
-Seconds = Annotated[int, Meta(ge=0, le=253402300799)]
-"""Since 1970, up to the end of the year 9999."""
-Milliseconds = Annotated[int, Meta(ge=0, le=253402300799999)]
 
-_Struct = TypeVar("_Struct", bound=Struct)
+T = TypeVar("T")
+B = TypeVar("B")
 
 
 class Party(Struct, gc=False):
@@ -254,7 +248,7 @@ class Delivery(Struct, gc=False):
 
 class _Entry(Struct, gc=False):
     id: Id
-    time: Annotated[int, Meta(ge=0, le=253402300799999)] = 0
+    time: Milliseconds = 0
     messaging: list[Messaging] | None = None
     standby: list[Messaging] | None = None
     changes: list[_Change] | None = None
@@ -267,24 +261,20 @@ class _Body(Struct, gc=False):
 
 _BODY = msgspec.json.Decoder(_Body)
 _FEED = msgspec.json.Decoder(Feed)
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _NOTHING = Delivery(())
 
 
 def read_delivery(body: bytes) -> Delivery:
     """Decode a delivery; one for another product than pages is empty. Raises: Malformed."""
-    if b"\\u0000" not in body:
-        try:
-            return _read(_BODY.decode(body))
-        except _BROKEN:
-            pass
-    return _read_slowly(body)
+    delivery = strictly(body, _read)
+    return _read_slowly(body) if delivery is None else delivery
 
 
-def _read(body: _Body) -> Delivery:
-    if body.object != "page":
+def _read(body: bytes) -> Delivery:
+    decoded = _BODY.decode(body)
+    if decoded.object != "page":
         return _NOTHING
-    return Delivery([_entry(entry, n) for n, entry in enumerate(body.entry)])
+    return Delivery([_entry(entry, n) for n, entry in enumerate(decoded.entry)])
 
 
 def _entry(entry: _Entry, number: int) -> Entry:
@@ -305,10 +295,7 @@ def _entry(entry: _Entry, number: int) -> Entry:
 
 
 def _read_slowly(body: bytes) -> Delivery:
-    try:
-        value = _clean(json.loads(body.decode("utf-8", "replace"), parse_constant=_refuse))
-    except (ValueError, RecursionError):
-        raise Malformed("The body is no JSON.") from None
+    value = leniently(body)
     if not isinstance(value, dict) or not isinstance(value.get("object"), str):
         raise Malformed("The body is no delivery of the Graph API.")
     if value["object"] != "page":
@@ -353,32 +340,8 @@ def _listed(entry: dict[str, Any], key: str, where: str) -> Iterator[tuple[str, 
         yield f"{where}.{key}", found
 
 
-def _converted(value: Any, whole: type[Struct], bare: type[Struct]) -> Any:
+def _converted(value: Any, whole: type[T], bare: type[B]) -> T | B | Broken:
     try:
-        return msgspec.convert(value, whole)
+        return shaped(value, whole, bare)
     except msgspec.ValidationError as error:
-        try:
-            return msgspec.convert(value, bare)
-        except msgspec.ValidationError:
-            return Broken(f"The item has another shape than Meta's: {error}")
-
-
-def _clean(value: Any) -> Any:
-    """The same value, its strings without NULs and halves of surrogate pairs.
-
-    PostgreSQL stores no NUL, and UTF-8 has no surrogates.
-    """
-    match value:
-        case str():
-            paired = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-            return paired.replace("\x00", "")
-        case list():
-            return [_clean(item) for item in value]
-        case dict():
-            return {_clean(key): _clean(item) for key, item in value.items()}
-        case _:
-            return value
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+        return Broken(f"The item has another shape than Meta's: {error}")

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from connectors.facebook.content import Content, content_of, unreadable
 from connectors.facebook.deliveries import BareMessaging, Message, Messaging, Party, Postback
+from connectors.kit.moments import LATEST_MILLISECOND, moment
 from registry.types import (
     ContactEvent,
     ContactPoint,
@@ -126,7 +127,7 @@ def bare(
         return (Unreadable(reason="A message has another shape than Meta's.", item=path),)
     said = event.message.text if isinstance(event.message.text, str) else ""
     at = arrived
-    if isinstance(event.timestamp, int) and 0 <= event.timestamp <= 253402300799999:
+    if isinstance(event.timestamp, int) and 0 <= event.timestamp <= LATEST_MILLISECOND:
         at = moment(event.timestamp)
     return (_inbound(event.message.mid, account, person, at, unreadable(said, ["unknown"])),)
 
@@ -134,14 +135,6 @@ def bare(
 def hands_over(event: Messaging) -> bool:
     """Whether an event tells that a thread goes from one app to another."""
     return event.message is None and _control(event) is not None
-
-
-def moment(number: int) -> datetime:
-    """A time as Meta tells it: in milliseconds, and here and there in seconds."""
-    if number < 100_000_000_000:
-        return datetime.fromtimestamp(number, UTC)
-    seconds, milliseconds = divmod(number, 1000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=milliseconds * 1000)
 
 
 # --- Kinds of event -----------------------------------------------------------------------------

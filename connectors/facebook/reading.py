@@ -14,6 +14,7 @@ from connectors.facebook.deliveries import (
     read_delivery,
 )
 from connectors.facebook.messenger import Account
+from connectors.kit.moments import moment
 from registry.types import Inbound, Unreadable
 
 
@@ -22,7 +23,7 @@ def inbound(body: bytes, account: Account, *, received_at: datetime) -> Sequence
     found: list[Inbound] = []
     for entry in read_delivery(body).entries:
         if entry.page == account.page_id:
-            arrived = messenger.moment(entry.time) if entry.time else received_at
+            arrived = moment(entry.time) if entry.time else received_at
             found += _entry(entry, account, arrived)
         elif not entry.page:
             found += [

@@ -294,6 +294,7 @@ class FacebookSandbox(Sandbox):
         yield Route("POST", version + "/{id}/messages", self._send_message)
         yield Route("POST", version + "/{id}/comments", self._add_comment)
         yield Route("POST", version + "/{id}", self._update)
+        yield Route("GET", version + "/{id}", self._get_profile)
 
     def unknown(self, call: Call) -> web.Response:
         error = {"message": f"Unknown path components: {call.path}", "type": "OAuthException"}
@@ -342,6 +343,24 @@ class FacebookSandbox(Sandbox):
     async def _get_me(self, call: Call) -> web.Response:
         self._authorize(call)
         return answer({"id": self.page_id, "name": self.page_name})
+
+    async def _get_profile(self, call: Call) -> web.Response:
+        """A person's names: only of who has written to the page, and never a full name of one word.
+
+        Source: https://developers.facebook.com/docs/messenger-platform/identity/user-profile
+        """
+        self._authorize(call, "pages_messaging")
+        citizen = self.citizens.get(call.params["id"])
+        if citizen is None or citizen.thread.last_action is None:
+            _refuse_object(call.params["id"])
+        first, _, last = citizen.name.partition(" ")
+        known = {"first_name": first, "last_name": last, "name": citizen.name}
+        fields = call.query.get("fields", "first_name,last_name").split(",")
+        unknown = [field for field in fields if field not in known]
+        if unknown:
+            _refuse(100, f"(#100) Tried accessing nonexisting field ({unknown[0]})")
+        told = {field: known[field] for field in fields if known[field]}
+        return answer({**told, "id": citizen.id})
 
     async def _get_conversations(self, call: Call) -> web.Response:
         self._authorize(call, "pages_messaging", node=call.params["id"])

@@ -20,6 +20,7 @@ from connectors.facebook.limits import (
     WINDOW_HOURS,
 )
 from connectors.facebook.messenger import metadata_of
+from connectors.kit.texts import sendable
 from registry.types import AttachmentKind, OutboundFile, OutboundMessage
 
 _TYPES = {
@@ -58,7 +59,7 @@ def call_for(message: OutboundMessage, *, page: str, human_agent: bool, now: dat
     file = message.attachments[0] if message.attachments else None
     if file is None and not message.text.strip():
         raise Rejected("There is nothing to send.")
-    text = _sendable(message.text)
+    text = sendable(message.text)
     if not message.public:
         told = _messaging_type(message.last_inbound_at, now, human_agent=human_agent)
         post = _private(message, {"id": message.conversation}, told, text, file, page)
@@ -149,10 +150,3 @@ def _comment(message: OutboundMessage, text: str, file: OutboundFile | None) -> 
 def is_object_id(external_id: str) -> bool:
     """Whether it is a comment's or a post's id, which may stand in an address."""
     return re.fullmatch(r"[0-9]{1,32}(_[0-9]{1,32})?", external_id) is not None
-
-
-def _sendable(text: str) -> str:
-    """The text as UTF-8 can carry it: halves of surrogate pairs become the replacement mark."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -42,10 +42,11 @@ class Posted:
 class Citizen:
     """One person; every verb returns once the webhook has answered, if there is one."""
 
-    def __init__(self, sandbox: "InstagramSandbox", id_: str, username: str) -> None:
+    def __init__(self, sandbox: "InstagramSandbox", id_: str, username: str, name: str) -> None:
         self.sandbox = sandbox
         self.id = id_
         self.username = username
+        self.name = name
         self.wrote_at: datetime | None = None
         """When they last wrote a message: the account may answer from then on, for a day."""
         self.blocked = False

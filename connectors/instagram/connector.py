@@ -14,7 +14,15 @@ from connectors.base import (
 )
 from connectors.instagram.graph.limits import CAPABILITIES
 from connectors.instagram.settings import InstagramSettings
-from registry.types import Attachment, Capabilities, Envelope, Inbound, OutboundMessage, Sent
+from registry.types import (
+    Attachment,
+    Capabilities,
+    ContactPoint,
+    Envelope,
+    Inbound,
+    OutboundMessage,
+    Sent,
+)
 
 if TYPE_CHECKING:
     from connectors.instagram.graph.account import GraphInstagram
@@ -103,6 +111,10 @@ class InstagramConnector:
     async def hide(self, external_id: str, *, hidden: bool) -> None:
         """Hide a comment from others, or show it again."""
         await self._mode.hide(external_id, hidden=hidden)
+
+    async def introduce(self, point: ContactPoint) -> str | None:
+        """Ask for a person's name; in private mode every delivery tells it."""
+        return None if self._graph is None else await self._graph.introduce(point)
 
     # --- The account -----------------------------------------------------------------------------
 

@@ -149,7 +149,7 @@ class InstagramSandbox(Sandbox):
     ) -> Citizen:
         """A new person; the account can write to them once they have, or `wrote`."""
         id_ = user_id or f"67123456789{len(self.citizens):05d}"
-        citizen = Citizen(self, id_, re.sub(r"\W+", ".", name).lower())
+        citizen = Citizen(self, id_, re.sub(r"\W+", ".", name).lower(), name)
         if wrote:
             citizen.wrote_at = self.clock()
         self.citizens[id_] = citizen
@@ -365,6 +365,11 @@ class InstagramSandbox(Sandbox):
             told = {"id": IG_USER_ID, "username": USERNAME}
         elif self.login == "facebook" and node in {"me", PAGE_ID}:
             told = {"id": PAGE_ID, "name": "Akimat Sample"}
+        elif (person := self.citizens.get(node)) is not None:
+            # Whoever has not written has not consented to being named.
+            if person.wrote_at is None:
+                raise _refused(230, "User consent is required to access user profile")
+            told = {"id": node, "name": person.name, "username": person.username}
         else:
             raise _no_such(node)
         fields = call.query.get("fields", "id").split(",")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from connectors.kit.moments import Seconds
 from connectors.telegram.updates import (
     BareMessage,
     CallbackQuery,
@@ -13,7 +14,6 @@ from connectors.telegram.updates import (
     Entity,
     File,
     Message,
-    Moment,
     Origin,
     ReactionUpdated,
     Unread,
@@ -225,7 +225,7 @@ def _unread(update: Unread, where: _Where, received_at: datetime) -> Sequence[In
         return ()
     said = next((said for said in (message.text, message.caption) if isinstance(said, str)), "")
     try:
-        sent_at = _time(msgspec.convert(message.date, Moment))
+        sent_at = _time(msgspec.convert(message.date, Seconds))
     except msgspec.ValidationError:
         sent_at = received_at
     placeholder = _placeholder(message, message.sender, where, said=said, sent_at=sent_at)

@@ -8,6 +8,7 @@ from aiogram import Bot
 from aiogram.methods import TelegramMethod
 from aiogram.types import InputFile
 
+from connectors.kit.texts import sendable
 from registry.types import OutboundFile
 
 
@@ -43,13 +44,6 @@ class Request:
     def to(self, chat: int) -> Self:
         """The same to another chat."""
         return replace(self, params={**self.params, "chat_id": chat})
-
-
-def sendable(text: str) -> str:
-    """The text as UTF-8 can carry it: halves of surrogate pairs become the replacement mark."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _file_name(name: str) -> str:

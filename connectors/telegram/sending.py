@@ -22,8 +22,9 @@ from aiogram.types import (
 )
 
 from connectors.base import Rejected
+from connectors.kit.texts import sendable
 from connectors.telegram.limits import ALBUMS, MAX_ALBUM
-from connectors.telegram.request import Request, Upload, sendable
+from connectors.telegram.request import Request, Upload
 from registry.types import AttachmentKind, OutboundFile, OutboundMessage
 
 _Reply: TypeAlias = dict[str, Any] | None

@@ -1,19 +1,16 @@
 """The shapes of Telegram's updates, as far as the hub reads them.
 
-Decoding is on the hot path: typed structs, which skip what they do not name. What they cannot
-take (a NUL, half a surrogate pair, a field of a new shape) goes the slow way, so that one odd
-character or one changed field never costs a message.
-
 Source: https://core.telegram.org/bots/api#update
 """
 
-import json
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
 from connectors.base import Malformed
+from connectors.kit.hostile_json import BROKEN, leniently, strictly
+from connectors.kit.moments import Seconds
 
 __all__ = [
     "BareMessage",
@@ -24,7 +21,6 @@ __all__ = [
     "Entity",
     "File",
     "Message",
-    "Moment",
     "Origin",
     "ReactionUpdated",
     "Unread",
@@ -36,8 +32,6 @@ __all__ = [
 
 Id = Annotated[int, Meta(ge=-(2**62), le=2**62)]
 """Telegram's ids have up to 52 bits, and a minus before a group's."""
-Moment = Annotated[int, Meta(ge=0, le=253402300799)]
-"""Seconds since 1970, up to the end of the year 9999."""
 Bytes = Annotated[int, Meta(ge=0, le=2**62)]
 
 
@@ -138,14 +132,14 @@ class Replied(Struct, gc=False):
 
 class Message(Struct, gc=False, rename={"sender": "from"}):
     message_id: Id
-    date: Moment
+    date: Seconds
     chat: Chat
     sender: User | None = None
     text: str | None = None
     entities: list[Entity] | None = None
     caption: str | None = None
     caption_entities: list[Entity] | None = None
-    edit_date: Moment | None = None
+    edit_date: Seconds | None = None
     media_group_id: str | None = None
     reply_to_message: Replied | None = None
     forward_origin: Origin | None = None
@@ -174,7 +168,7 @@ class Emoji(Struct, gc=False):
 class ReactionUpdated(Struct, gc=False):
     chat: Chat
     message_id: Id
-    date: Moment
+    date: Seconds
     new_reaction: list[Emoji]
     user: User | None = None
 
@@ -211,7 +205,7 @@ class Member(Struct, gc=False):
 class ChatMemberUpdated(Struct, gc=False, rename={"sender": "from"}):
     chat: Chat
     sender: User
-    date: Moment
+    date: Seconds
     new_chat_member: Member
 
 
@@ -252,17 +246,12 @@ class _Keys(Struct, gc=False):
 
 _UPDATE = msgspec.json.Decoder(Update)
 _KEYS = msgspec.json.Decoder(_Keys)
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def read_update(body: bytes) -> Update | Unread:
     """Decode one update. Raises: Malformed when not even its sender can be told."""
-    if b"\\u0000" not in body:
-        try:
-            return _UPDATE.decode(body)
-        except _BROKEN:
-            pass
-    return _read_slowly(body)
+    update = strictly(body, _UPDATE.decode)
+    return _read_slowly(body) if update is None else update
 
 
 def content_keys(body: bytes) -> frozenset[str]:
@@ -272,16 +261,13 @@ def content_keys(body: bytes) -> frozenset[str]:
     """
     try:
         keys = _KEYS.decode(body)
-    except _BROKEN:
+    except BROKEN:
         return frozenset()
     return frozenset(keys.message or keys.edited_message or ())
 
 
 def _read_slowly(body: bytes) -> Update | Unread:
-    try:
-        value = _clean(json.loads(body.decode("utf-8", "replace"), parse_constant=_refuse))
-    except (ValueError, RecursionError):
-        raise Malformed("The body is no JSON.") from None
+    value = leniently(body)
     try:
         return msgspec.convert(value, Update)
     except msgspec.ValidationError as error:
@@ -292,24 +278,3 @@ def _read_slowly(body: bytes) -> Update | Unread:
         if unread is None or (unread.message is None and unread.edited_message is None):
             raise Malformed(f"The update has another shape than Telegram's: {error}.") from None
         return unread
-
-
-def _clean(value: Any) -> Any:
-    """The same value, its strings without NULs and halves of surrogate pairs.
-
-    PostgreSQL stores no NUL, and UTF-8 has no surrogates.
-    """
-    match value:
-        case str():
-            paired = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-            return paired.replace("\x00", "")
-        case list():
-            return [_clean(item) for item in value]
-        case dict():
-            return {_clean(key): _clean(item) for key, item in value.items()}
-        case _:
-            return value
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")

@@ -1,24 +1,23 @@
 """The shapes in which X tells what happened, as far as the hub reads them.
 
 There are three: an event of the X Activity API, a delivery of the older Account Activity API, and
-a page of the API (posts that mention us, or direct messages) as polling fetches it. Decoding is
-on the hot path: typed structs, which skip what they do not name. A delivery that does not fit
-goes the slow way, which takes out what is broken and keeps its neighbours.
+a page of the API (posts that mention us, or direct messages) as polling fetches it. Of one that
+does not fit what is broken is taken out, and its neighbours are kept.
 
 Sources: https://docs.x.com/x-api/activity/event-payloads,
 https://docs.x.com/x-api/fundamentals/data-dictionary,
 https://docs.x.com/x-api/account-activity/introduction
 """
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
 from connectors.base import Malformed
+from connectors.kit.hostile_json import BROKEN, leniently, strictly
 from registry.types import Unreadable
 
 Id = Annotated[str, Meta(pattern=r"^[0-9]{1,19}\Z")]
@@ -241,7 +240,6 @@ class Delivery(Struct, gc=False):
 _DELIVERY = msgspec.json.Decoder(Delivery)
 _POST = msgspec.json.Decoder(Item)
 _TOLD = msgspec.json.Decoder(Told)
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _LISTS: dict[str, type[Struct]] = {
     "direct_message_events": LegacyMessage,
     "direct_message_mark_read_events": MarkRead,
@@ -253,19 +251,15 @@ _INCLUDED: dict[str, type[Struct]] = {"users": User, "media": Media}
 
 def read_delivery(body: bytes) -> tuple[Delivery, Sequence[Unreadable]]:
     """Decode a delivery, with what of it could not be read. Raises: Malformed."""
-    if b"\\u0000" not in body:
-        try:
-            return _DELIVERY.decode(body), ()
-        except _BROKEN:
-            pass
-    return _read_slowly(body)
+    delivery = strictly(body, _DELIVERY.decode)
+    return _read_slowly(body) if delivery is None else (delivery, ())
 
 
 def post_of(event: Activity) -> Item:
     """The post that an event carries. Raises: Malformed."""
     try:
         return _POST.decode(event.payload)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise _odd(event, error) from None
 
 
@@ -273,7 +267,7 @@ def told_of(event: Activity) -> tuple[Told, Sequence[Unreadable]]:
     """What an event of the direct messages carries. Raises: Malformed."""
     try:
         return _TOLD.decode(event.payload), ()
-    except _BROKEN:
+    except BROKEN:
         pass
     unread: list[Unreadable] = []
     try:
@@ -281,7 +275,7 @@ def told_of(event: Activity) -> tuple[Told, Sequence[Unreadable]]:
         if isinstance(payload, dict):
             _sift_lists(payload, "data.payload.", unread)
         return msgspec.convert(payload, Told), unread
-    except _BROKEN as error:
+    except BROKEN as error:
         raise _odd(event, error) from None
 
 
@@ -291,10 +285,7 @@ def _odd(event: Activity, error: Exception) -> Malformed:
 
 def _read_slowly(body: bytes) -> tuple[Delivery, Sequence[Unreadable]]:
     """The same with NULs, halves of surrogate pairs and broken items taken out."""
-    try:
-        value = _clean(json.loads(body.decode("utf-8", "replace"), parse_constant=_refuse))
-    except (ValueError, RecursionError):
-        raise Malformed("The body is no JSON.") from None
+    value = leniently(body, whole=_encodable)
     if not isinstance(value, dict):
         raise Malformed("The body is no object.")
     unread: list[Unreadable] = []
@@ -310,7 +301,7 @@ def _read_slowly(body: bytes) -> tuple[Delivery, Sequence[Unreadable]]:
     _sift_includes(value)
     try:
         return _DELIVERY.decode(msgspec.json.encode(value)), unread
-    except _BROKEN as error:
+    except BROKEN as error:
         raise Malformed(f"The delivery has another shape than X's: {error}.") from None
 
 
@@ -361,21 +352,7 @@ def _fits(item: Any, kind: type[Struct]) -> bool:
     return True
 
 
-def _clean(value: Any) -> Any:
-    """The same value without NULs, halves of surrogate pairs, and numbers beyond 64 bits."""
-    match value:
-        case str():
-            paired = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-            return paired.replace("\x00", "")
-        case list():
-            return [_clean(item) for item in value]
-        case dict():
-            return {_clean(key): _clean(item) for key, item in value.items()}
-        case int() if not -(2**63) <= value < 2**64:
-            return None
-        case _:
-            return value
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+def _encodable(digits: str) -> int | None:
+    """A whole number; None for one beyond 64 bits, which could not be encoded again."""
+    number = int(digits)
+    return number if -(2**63) <= number < 2**64 else None

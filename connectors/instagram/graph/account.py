@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
+from msgspec import Struct
+
 from connectors.base import Answer, Context, Diagnosis, Rejected, Uncertain
 from connectors.instagram.graph.contents import CDN
 from connectors.instagram.graph.failures import product
@@ -17,11 +19,19 @@ from connectors.kit.graph import Graph, handshake, verify
 from registry.types import (
     AccountKey,
     Attachment,
+    ContactPoint,
     Envelope,
     Inbound,
     OutboundMessage,
     Sent,
 )
+
+
+class _Profile(Struct):
+    """What Instagram tells of a person."""
+
+    name: str | None = None
+    username: str | None = None
 
 
 class GraphInstagram:
@@ -124,6 +134,17 @@ class GraphInstagram:
         """Renew a token that ends soon; that of a page does not end. Raises: SendError."""
         if self._login == "instagram":
             await self._tokens.renew(self._graph)
+
+    async def introduce(self, point: ContactPoint) -> str | None:
+        """Ask for the name that a person goes by, which deliveries of messages do not tell.
+
+        Source: https://developers.facebook.com/docs/messenger-platform/instagram/features/user-profile
+        """
+        if point.scheme != "instagram" or not point.value.isdecimal():
+            return None
+        await self._freshen()
+        told = await self._graph.get(point.value, {"fields": "name,username"}, into=_Profile)
+        return told.name or told.username
 
     async def check(self) -> Diagnosis:
         """Ask Meta how the account is."""

@@ -1,7 +1,7 @@
 """What a delivery means: the core's values from Instagram's shapes, pure and without I/O."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,6 +24,8 @@ from connectors.instagram.graph.shapes import (
     Referral,
     Seen,
 )
+from connectors.kit.hostile_json import shaped
+from connectors.kit.moments import LATEST_SECOND, moment
 from registry.types import (
     ContactEvent,
     ContactPoint,
@@ -60,10 +62,6 @@ _MESSAGES = frozenset(
         "standby",
     }
 )
-_LATEST = 253402300799
-"""Seconds: the end of the year 9999."""
-_MILLISECONDS = 100_000_000_000
-"""A time beyond this is told in milliseconds: as seconds it would be in the year 5138."""
 _DIGITS = 20
 """Digits of the longest number that can be a time."""
 
@@ -180,15 +178,14 @@ def _change(change: Change, time: Any, where: Where, path: str, values: list[Inb
 
 def _raw_event(item: Any, time: Any, where: Where, path: str, values: list[Inbound]) -> None:
     try:
-        event = msgspec.convert(item, Event)
+        event = shaped(item, Event, BareEvent)
     except msgspec.ValidationError as error:
-        bare = _bare(item)
-        if bare is None:
-            values.append(Unreadable(reason=f"It has another shape: {error}.", item=path))
-        else:
-            _guarded(_new_shape, bare, time, where, path, values)
+        values.append(Unreadable(reason=f"It has another shape: {error}.", item=path))
         return
-    _guarded(_event, event, time, where, path, values)
+    if isinstance(event, BareEvent):
+        _guarded(_new_shape, event, time, where, path, values)
+    else:
+        _guarded(_event, event, time, where, path, values)
 
 
 def _converted(item: Any, into: type[T], path: str, values: list[Inbound]) -> T | None:
@@ -280,7 +277,7 @@ def _message(event: Event, message: Message, at: datetime, where: Where) -> Iter
 def _new_shape(bare: BareEvent, time: Any, where: Where) -> Iterator[Inbound]:
     """A message that has changed its shape is shown as far as it goes."""
     message, sender = bare.message, str(bare.sender.id)
-    if message is None or message.is_echo or sender == where.ours:
+    if message.is_echo or sender == where.ours:
         raise _Lacking("A message of ours has a shape of which nothing is known.")
     said = message.text if isinstance(message.text, str) else ""
     notice = "[An Instagram message of a kind that cannot be shown here.]"
@@ -464,14 +461,6 @@ def _sender(id_: str, username: str | None = None) -> Sender:
     return Sender(point=ContactPoint(SCHEME, id_), name=username or None)
 
 
-def _bare(item: Any) -> BareEvent | None:
-    try:
-        bare = msgspec.convert(item, BareEvent)
-    except msgspec.ValidationError:
-        return None
-    return bare if bare.message is not None else None
-
-
 def _any_time(value: Any) -> int | float | str | None:
     return value if isinstance(value, int | float | str) else None
 
@@ -484,10 +473,8 @@ def _time(*times: Any) -> datetime:
         if isinstance(value, str):
             digits = value.isascii() and value.isdecimal() and len(value) <= _DIGITS
             number = int(value) if digits else None
-        if isinstance(number, int | float) and number > 0:
-            seconds = number / 1000 if number >= _MILLISECONDS else number
-            if seconds <= _LATEST:
-                return datetime.fromtimestamp(seconds, UTC)
+        if isinstance(number, int | float) and 0 < number <= LATEST_SECOND * 1000:
+            return moment(number)
     received: datetime = where.received_at
     return received
 

@@ -1,18 +1,15 @@
 """The shapes of Instagram's deliveries, as far as the hub reads them.
 
-Decoding is on the hot path: typed structs, which skip what they do not name. A delivery that they
-cannot take goes the slow way, item by item, so that one broken item never costs its neighbours.
-
 Source: https://developers.facebook.com/docs/instagram-platform/webhooks/examples
 """
 
-import json
-from typing import Annotated, Any, NoReturn, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct, field
 
 from connectors.base import Malformed
+from connectors.kit.hostile_json import leniently, strictly
 
 Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1024)] | Annotated[int, Meta(ge=0)]
 """A string of digits or, of a message, of base64; Meta's own samples hold numbers now and then."""
@@ -156,50 +153,23 @@ class BareEvent(Struct, gc=False):
     """A message of a new shape: who sent it can still be told."""
 
     sender: Person
+    message: BareMessage
     recipient: Person | None = None
     timestamp: Any = None
-    message: BareMessage | None = None
 
 
 _DELIVERY = msgspec.json.Decoder(Delivery)
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def read_delivery(body: bytes) -> Delivery | dict[str, Any]:
     """Decode a delivery; as plain values when some of it is broken. Raises: Malformed."""
-    if b"\\u0000" not in body:
-        try:
-            return _DELIVERY.decode(body)
-        except _BROKEN:
-            pass
-    try:
-        value = _clean(json.loads(body.decode("utf-8", "replace"), parse_constant=_refuse))
-    except (ValueError, RecursionError):
-        raise Malformed("The body is no JSON.") from None
+    delivery = strictly(body, _DELIVERY.decode)
+    if delivery is not None:
+        return delivery
+    value = leniently(body)
     if not isinstance(value, dict):
         raise Malformed("The body is no object.")
     try:
         return msgspec.convert(value, Delivery)
     except msgspec.ValidationError:
         return value
-
-
-def _clean(value: Any) -> Any:
-    """The same value, its strings without NULs and halves of surrogate pairs.
-
-    PostgreSQL stores no NUL, and UTF-8 has no surrogates.
-    """
-    match value:
-        case str():
-            paired = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-            return paired.replace("\x00", "")
-        case list():
-            return [_clean(item) for item in value]
-        case dict():
-            return {_clean(key): _clean(item) for key, item in value.items()}
-        case _:
-            return value
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")

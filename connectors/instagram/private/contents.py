@@ -28,9 +28,10 @@ from connectors.instagram.private.shapes import (
     Voice,
     Xma,
 )
+from connectors.kit.hostile_json import BROKEN
 from registry.types import Attachment, AttachmentKind
 
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
+_BROKEN = (*BROKEN, ValueError)
 _PICTURE, _VIDEO, _ALBUM, _AUDIO = 1, 2, 8, 11
 
 

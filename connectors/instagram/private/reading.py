@@ -26,6 +26,7 @@ from connectors.instagram.private.shapes import (
     User,
 )
 from connectors.instagram.private.tokens import sent_by_hub
+from connectors.kit.hostile_json import BROKEN
 from registry.types import (
     ContactEvent,
     ContactPoint,
@@ -43,7 +44,7 @@ from registry.types import (
 SCHEME = "instagram-user"
 """The contact point's scheme: the app's own ids, which are not those of the official API."""
 
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError, OverflowError)
+_BROKEN = (*BROKEN, ValueError, OverflowError)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOTES = frozenset({"action_log", "reaction_log", "user_reaction", "title", "history_edit"})
 """Items that Instagram itself writes: that somebody liked a message, or changed the colours."""

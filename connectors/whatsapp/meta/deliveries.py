@@ -3,14 +3,14 @@
 Source: https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages
 """
 
-import json
 from collections.abc import Iterator
-from typing import Any, NoReturn, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from connectors.base import Malformed
+from connectors.kit.hostile_json import leniently, strictly
 
 Text: TypeAlias = str | None
 _T = TypeVar("_T")
@@ -262,7 +262,6 @@ MESSAGES, ECHOES = "messages", "smb_message_echoes"
 _READ = frozenset({MESSAGES, ECHOES})
 
 _DELIVERY = msgspec.json.Decoder(_Delivery)
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def read_delivery(body: bytes) -> Iterator[tuple[str, Value | Unread]]:
@@ -270,14 +269,8 @@ def read_delivery(body: bytes) -> Iterator[tuple[str, Value | Unread]]:
 
     Raises: Malformed for what is no delivery at all.
     """
-    if b"\\u0000" not in body:
-        try:
-            delivery = _DELIVERY.decode(body)
-        except _BROKEN:
-            pass
-        else:
-            return _quickly(delivery)
-    return iter(_slowly(body))
+    delivery = strictly(body, _DELIVERY.decode)
+    return iter(_slowly(body)) if delivery is None else _quickly(delivery)
 
 
 def _quickly(delivery: _Delivery) -> Iterator[tuple[str, Value | Unread]]:
@@ -305,10 +298,7 @@ def _quickly(delivery: _Delivery) -> Iterator[tuple[str, Value | Unread]]:
 
 
 def _slowly(body: bytes) -> list[tuple[str, Value | Unread]]:
-    try:
-        found = _clean(json.loads(body.decode("utf-8", "replace"), parse_constant=_refuse))
-    except (ValueError, RecursionError):
-        raise Malformed("The body is no JSON.") from None
+    found = leniently(body)
     if not isinstance(found, dict):
         raise Malformed("The body is no JSON object.")
     if found.get("object") != OBJECT:
@@ -364,24 +354,3 @@ def _item(found: object, kind: type[_T]) -> _T | Unread:
         return Unread(reason, msgspec.convert(found, Bare))
     except msgspec.ValidationError:
         return Unread(reason)
-
-
-def _clean(value: Any) -> Any:
-    """The same value, its strings without NULs and halves of surrogate pairs.
-
-    PostgreSQL stores no NUL, and UTF-8 has no surrogates.
-    """
-    match value:
-        case str():
-            paired = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-            return paired.replace("\x00", "")
-        case list():
-            return [_clean(item) for item in value]
-        case dict():
-            return {_clean(key): _clean(item) for key, item in value.items()}
-        case _:
-            return value
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
