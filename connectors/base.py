@@ -18,6 +18,7 @@ from registry.types import (
     Attachment,
     Capabilities,
     Clock,
+    ContactPoint,
     Envelope,
     Inbound,
     OutboundMessage,
@@ -41,6 +42,7 @@ __all__ = [
     "Handshakes",
     "Health",
     "Hides",
+    "Introduces",
     "Malformed",
     "MemoryStore",
     "Misconfigured",
@@ -408,4 +410,13 @@ class Hides(Protocol):
 
     async def hide(self, external_id: str, *, hidden: bool) -> None:
         """Hide a comment, or show it again. Idempotent. Raises: SendError."""
+        ...
+
+
+@runtime_checkable
+class Introduces(Protocol):
+    """A channel whose deliveries name nobody, and whose provider tells a name when asked."""
+
+    async def introduce(self, point: ContactPoint) -> str | None:
+        """The name of whoever writes from a point; None where none is told. Raises: SendError."""
         ...

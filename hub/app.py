@@ -41,6 +41,7 @@ from registry.types import AccountKey, Clock, utc_now
 from workers.bus import Bus
 from workers.bus_local import LocalBus
 from workers.intake import Intake
+from workers.introductions import Introductions
 from workers.media import run_media
 from workers.outbox import Pace, run_outbox
 from workers.polling import run_polling
@@ -76,6 +77,7 @@ class Hub:
     bus: Bus
     metrics: Metrics
     traffic: Traffic
+    introductions: Introductions
     clock: Clock
     owner: str
     """This process's name in leases."""
@@ -134,6 +136,8 @@ async def open_hub(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterat
         bus = LocalBus(intake.process, capacity=settings.bus.queue)
         stack.push_async_callback(bus.close)
         intake.bus = bus
+        introductions = Introductions(connectors, database=database, clock=clock)
+        intake.meet = introductions.meet
         yield Hub(
             settings=settings,
             database=database,
@@ -143,6 +147,7 @@ async def open_hub(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterat
             bus=bus,
             metrics=metrics,
             traffic=traffic,
+            introductions=introductions,
             clock=clock,
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
         )
@@ -256,8 +261,11 @@ def _loops(
     async def traffic() -> None:
         await run_traffic(hub.traffic, database=hub.database, stopping=stopping)
 
+    async def introductions() -> None:
+        await hub.introductions.run(stopping)
+
     roles = {
-        "web": [("traffic", traffic)],
+        "web": [("traffic", traffic), ("introductions", introductions)],
         "outbox": [("outbox", outbox), ("media", media)],
         "polling": [("polling", polling)],
         "schedule": [("schedule", schedule)],

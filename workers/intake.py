@@ -6,7 +6,7 @@ batch is halved until the poisoned item stands alone.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -63,6 +63,8 @@ class Intake:
     """Registers envelopes. `bus` is set once there is one: it is built around `process`."""
 
     bus: Bus | None = None
+    meet: Callable[[InboundMessage], None] | None = None
+    """Told of every message that was stored."""
 
     def __init__(
         self,
@@ -235,6 +237,8 @@ class Intake:
             counts[envelope.channel, envelope.account, fate] += 1
             if fate == "stored":
                 stored.append(f"{envelope.id}={number}")
+                if self.meet is not None and isinstance(item.inbound, InboundMessage):
+                    self.meet(item.inbound)
         for channel, account in {(channel, account) for channel, account, _ in counts}:
             self._meters.took_in(
                 AccountKey(channel, account),
