@@ -258,17 +258,19 @@ class Hub:
         wanted = {"event": event, **fields}
         return await self._line(lambda line: wanted.items() <= line.items())
 
-    async def went(self, message_id: str) -> None:
+    async def went(self, message_id: str, *, within: float = PATIENCE) -> None:
         """Wait until the last part of a reply has gone out. Raises: TimeoutError."""
 
         def is_last(line: Mapping[str, Any]) -> bool:
             part, _, parts = str(line.get("part")).partition("/")
             return line["event"] == "sent" and line["message"] == message_id and part == parts
 
-        await self._line(is_last)
+        await self._line(is_last, within=within)
 
-    async def _line(self, wanted: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
-        async with asyncio.timeout(PATIENCE):
+    async def _line(
+        self, wanted: Callable[[Mapping[str, Any]], bool], *, within: float = PATIENCE
+    ) -> dict[str, Any]:
+        async with asyncio.timeout(within):
             while True:
                 for found in self.present:
                     if wanted(found):
@@ -417,9 +419,7 @@ class Hub:
     async def account(self, name: str = "telegram/main") -> dict[str, Any]:
         """How an account is: the Telegram bot, unless another is named."""
         (found,) = [
-            each
-            for each in await self.accounts()
-            if f"{each['channel']}/{each['account']}" == name
+            each for each in await self.accounts() if f"{each['channel']}/{each['account']}" == name
         ]
         return found
 

@@ -14,6 +14,7 @@ import pytest
 from config.settings import ACKNOWLEDGEMENT
 from config.settings import ACKNOWLEDGEMENT
 from connectors.telegram.samples import photo
+from connectors.testing.sandbox import Failure
 from registry.types import utc_now
 from registry.types import utc_now
 from tests.journeys.channels import (
@@ -25,6 +26,7 @@ from tests.journeys.channels import (
     Heard,
     Instagram,
     PageComments,
+    Sms,
     Telegram,
     WhatsApp,
     WhatsAppByTwilio,
@@ -634,3 +636,88 @@ async def test_a_comment_is_answered_privately_once_and_hidden_from_others(
 def is_private(account: Facebook | Instagram, heard: Heard) -> bool:
     """Whether something the account wrote stands under no post."""
     return heard.id not in account.sandbox.comments
+
+
+# --- Death and cure of an account -----------------------------------------------------------------
+
+
+def refusal(account: Account) -> Failure:
+    """How an account's provider answers every call once its token is dead."""
+    match account:
+        case Telegram():
+            said = {"ok": False, "error_code": 401, "description": "Unauthorized"}
+            return Failure(status=401, body=said)
+        case WhatsApp() | Facebook() | Instagram():
+            error = {"message": "Error validating access token.", "type": "OAuthException"}
+            return Failure(status=401, body={"error": {**error, "code": 190, "fbtrace_id": "A"}})
+        case WhatsAppByTwilio() | Sms():
+            error = {"code": 20003, "message": "Authenticate", "status": 401}
+            return Failure(status=401, body={**error, "more_info": "https://www.twilio.com"})
+        case _:
+            said = {"title": "Unauthorized", "type": "about:blank", "detail": "Unauthorized"}
+            return Failure(status=401, body={**said, "status": 401})
+
+
+MINUTE = 90.0
+"""Seconds within which a hub looks at its accounts, and tries again what met a dead one."""
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_dead_account_is_red_until_its_cure_and_then_its_replies_go_out(
+    start_town: StartTown,
+) -> None:
+    dying = [kind(kind.__name__.lower()) for kind in WITH_WEBHOOKS]
+    knocked = Telegram("knocked", other=True)
+    hub = await start_town(*dying, knocked)
+    writers = {account: account.writer(1) for account in [*dying, knocked]}
+    asked = {writer: f"Жарық жоқ. {writer.place}" for writer in writers.values()}
+    await asyncio.gather(*(writer.say(text) for writer, text in asked.items()))
+    appeals = await appeals_with(hub, asked)
+    numbers = {account: appeals[writer]["number"] for account, writer in writers.items()}
+
+    for account in dying:
+        account.sandbox.fail_next(refusal(account), times=None)
+    stranger = {"Authorization": "", **Telegram("stranger").proof("", b"{}")}
+    for _ in range(6):
+        assert (await hub.ask("POST", knocked.hook, headers=stranger, body=b"{}")).status == 401
+    waiting = {account: await answered(hub, numbers[account], "Жауап") for account in dying}
+
+    for account, id_ in waiting.items():
+        shown = await hub.eventually(lambda account=account: red(hub, account))
+        assert shown["cure"], account
+        assert shown["can_send"] is False
+        assert shown["queued"] == 1
+        message = await hub.eventually(
+            lambda account=account, id_=id_: explained(hub, numbers[account], id_)
+        )
+        assert message["delivery"]["state"] == "sending"  # it was tried; states only go forward
+        refused = await hub.send(numbers[account], "Тағы бір жауап")
+        assert (refused.status, refused.json["code"]) == (409, "account_down")
+        assert refused.json["instead"] == shown["cure"]
+
+    for account in dying:
+        account.sandbox.heal()
+    await asyncio.gather(*(hub.went(id_, within=MINUTE) for id_ in waiting.values()))
+    for account in dying:
+        assert [one.text for one in await writers[account].heard()] == ["Жауап"]
+        assert (await hub.account(str(account)))["health"] != "down"
+
+    # Forged deliveries hinder no reply, but somebody should look.
+    shown = await hub.eventually(lambda: red(hub, knocked))
+    assert shown["can_send"] is True
+    assert "6 deliveries" in shown["summary"]
+    assert "secret" in shown["cure"]
+    await hub.went(await answered(hub, numbers[knocked], "Жауап"))
+    assert [one.text for one in await writers[knocked].heard()] == ["Жауап"]
+
+
+async def red(hub: Hub, account: Account) -> dict[str, Any] | None:
+    """How an account is shown, once it is red."""
+    shown = await hub.account(str(account))
+    return shown if shown["health"] == "down" else None
+
+
+async def explained(hub: Hub, number: str, message_id: str) -> dict[str, Any] | None:
+    """A message once it says why it waits."""
+    message = await hub.message(number, message_id)
+    return message if message["delivery"]["error"] else None
