@@ -58,12 +58,10 @@ MEANINGS: dict[int, _Row] = {
     # Our own number
     21212: (Misconfigured, "Twilio takes messages from no such sender.", _SENDER_CURE),
     21603: (Misconfigured, "Twilio was told no sender.", _SENDER_CURE),
-    21606: (Misconfigured, "The sender cannot send messages to this country.", _SENDER_CURE),
     21659: (Misconfigured, "The sender is no number of Twilio's.", _SENDER_CURE),
     21660: (Misconfigured, "The sender is a number of another Twilio account.", _SENDER_CURE),
     21661: (Misconfigured, "The sender's number cannot send messages.", _SENDER_CURE),
     21701: (Misconfigured, "Twilio has no such messaging service.", _SERVICE_CURE),
-    21703: (Misconfigured, "The messaging service has no sender for this message.", _SERVICE_CURE),
     21704: (Misconfigured, "The messaging service has no number.", _SERVICE_CURE),
     21705: (Misconfigured, "The messaging service is not valid.", _SERVICE_CURE),
     21609: (Misconfigured, "Twilio cannot report to the hub's address.", _CALLBACK_CURE),
@@ -74,6 +72,22 @@ MEANINGS: dict[int, _Row] = {
     63112: (Misconfigured, "Meta has disabled the WhatsApp business account.", _CHANNEL_CURE),
     # The recipient
     # One citizen abroad does not make the account unfit for all the others.
+    21606: (
+        Rejected,
+        (
+            "Our number cannot write to this recipient: give the account a number that can write "
+            "to their country (Twilio's console, Phone Numbers, Active numbers), and send again."
+        ),
+        "",
+    ),
+    21703: (
+        Rejected,
+        (
+            "No number of the messaging service can write to this recipient: add one to its "
+            "Sender Pool (Twilio's console, Messaging, Services), and send again."
+        ),
+        "",
+    ),
     21408: (
         Rejected,
         (
