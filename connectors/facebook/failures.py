@@ -7,7 +7,7 @@ https://developers.facebook.com/docs/messenger-platform/error-codes
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from connectors.base import Blocked, Misconfigured, Rejected, SendError, WindowClosed
+from connectors.base import Misconfigured, Rejected, SendError, WindowClosed
 from connectors.kit.graph import Product
 
 _BUSINESS_SETTINGS = (
@@ -78,8 +78,6 @@ def app_errors(hook: str, account: str) -> Iterator[None]:
 def _named(error: SendError) -> SendError | None:
     code = error.code or ""
     match code.split("/"):
-        case ["10", "2018065"]:
-            return WindowClosed("The person wrote too long ago for a reply.", code=code)
         case ["10900", *_]:
             return Rejected(
                 "The comment has been answered privately before, which Facebook allows once.",
@@ -95,8 +93,6 @@ def _named(error: SendError) -> SendError | None:
                 cure="Turn messages on: the page, Settings, Privacy, Page and tagging, Messaging.",
                 code=code,
             )
-        case ["230", *_]:
-            return Blocked("The person does not take messages from the page.", code=code)
         case ["100", "33"]:
             return Rejected(
                 "Facebook does not have it any more, or does not show it to the page.", code=code

@@ -98,9 +98,9 @@ COMMON = (
     ),
     ProviderFailure(name="bad request", failure=refused(100), error=Rejected, code="100"),
     ProviderFailure(name="gone", failure=refused(100, subcode=33), error=Rejected, code="100/33"),
-    ProviderFailure(name="abusive", failure=refused(368), error=Misconfigured, code="368"),
-    ProviderFailure(name="unknown error", failure=refused(1, status=500), error=Unreachable),
-    ProviderFailure(name="service unavailable", failure=refused(2, status=503), error=Unreachable),
+    ProviderFailure(name="abusive", failure=refused(368), error=Rejected, code="368"),
+    ProviderFailure(name="unknown error", failure=refused(1, status=500), error=Uncertain),
+    ProviderFailure(name="service unavailable", failure=refused(2, status=503), error=Uncertain),
     ProviderFailure(name="HTML with 502", failure=Failure.html(502), error=Uncertain, code="502"),
     ProviderFailure(name="HTML with 200", failure=Failure.html(200), error=Uncertain),
     ProviderFailure(

@@ -83,6 +83,9 @@ def said(code: int, subcode: int | None = None, *, status: int = 400, **more: An
 
 
 USAGE = {"X-Business-Use-Case-Usage": '{"1":[{"estimated_time_to_regain_access":3}]}'}
+TOO_FAST = ProviderFailure(
+    name="too fast", failure=said(80006, headers=USAGE), error=Throttled, retry_after=180.0
+)
 FAILURES: tuple[ProviderFailure, ...] = (
     ProviderFailure(
         name="window closed", failure=said(10, 2534022), error=WindowClosed, code="10/2534022"
@@ -99,14 +102,16 @@ FAILURES: tuple[ProviderFailure, ...] = (
     ),
     ProviderFailure(name="no permission", failure=said(10), error=Misconfigured),
     ProviderFailure(name="permission lost", failure=said(200), error=Misconfigured),
-    ProviderFailure(name="restricted", failure=said(368), error=Misconfigured),
+    ProviderFailure(name="abusive", failure=said(368, 1346003), error=Rejected),
+    ProviderFailure(name="no consent", failure=said(230), error=Blocked),
     ProviderFailure(
-        name="too fast", failure=said(80006, headers=USAGE), error=Throttled, retry_after=180.0
+        name="window as it was told before", failure=said(10, 2018065), error=WindowClosed
     ),
+    TOO_FAST,
     ProviderFailure(name="app too fast", failure=said(4), error=Throttled),
     ProviderFailure(name="too fast for the front", failure=Failure.html(429), error=Throttled),
-    ProviderFailure(name="own trouble", failure=said(2, status=500), error=Unreachable),
-    ProviderFailure(name="transient", failure=said(1, status=500), error=Unreachable),
+    ProviderFailure(name="own trouble", failure=said(2, status=500), error=Uncertain),
+    ProviderFailure(name="transient", failure=said(1, status=500), error=Uncertain),
     ProviderFailure(name="not Meta at all", failure=Failure.html(404), error=Misconfigured),
     ProviderFailure(
         name="a success without an id",
@@ -171,7 +176,7 @@ class TestInstagramComments(TestInstagram):
     failures = (
         *FAILURES[4:6],
         FAILURES[8],
-        FAILURES[12],
+        TOO_FAST,
         ProviderFailure(
             name="a success without an id",
             failure=Failure(status=200, body={"success": True}, takes_effect=True),
@@ -184,7 +189,7 @@ class TestInstagramByFacebook(TestInstagram):
     """The same with the token of the page that the account is linked to."""
 
     reads = False
-    failures = (FAILURES[0], FAILURES[4], FAILURES[8], FAILURES[12])
+    failures = (FAILURES[0], FAILURES[4], FAILURES[8], TOO_FAST)
 
     def sandbox(self) -> InstagramSandbox:
         return prepared(login="facebook", token=PAGE_TOKEN)
@@ -530,11 +535,16 @@ async def test_a_human_agent_answers_for_seven_days(
         await connector.send(message())
 
 
-async def test_a_human_agent_that_meta_has_not_granted_turns_the_account_red(
-    opened: Opened, clock: Clock
+async def test_a_tag_that_was_not_granted_closes_the_window_and_not_the_account(
+    meta: InstagramSandbox, opened: Opened, clock: Clock
 ) -> None:
     connector = opened(human_agent=True)
     clock.now = NOW + timedelta(days=2)
+    with pytest.raises(WindowClosed, match="human_agent") as caught:
+        await connector.send(message())
+    assert caught.value.code == "10"
+    clock.now = NOW
+    meta.fail_next(said(10))
     with pytest.raises(Misconfigured, match="not allowed"):
         await connector.send(message())
 

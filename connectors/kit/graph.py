@@ -47,6 +47,7 @@ FEW_TRIES = 5
 _PAUSE = 60.0
 """Seconds to wait when a limit was hit and no header tells how long."""
 _LONG_PAUSE = 3600.0
+"""Seconds: the longest that an account is let wait, whatever Meta asks for."""
 _SAID = 300
 """Characters of Meta's own words that an operator is shown."""
 _FILES_TAKE = 6.0
@@ -161,8 +162,9 @@ class Graph:
         except _Trouble as trouble:
             status, headers, body = trouble.status, trouble.headers, trouble.data
         except Unreachable as error:
-            # Behind a gateway that gave up waiting, the call may have been carried out.
-            if sends and error.code in _GATEWAY:
+            # Whoever answers 503 did nothing; behind any other trouble the call may have been
+            # carried out.
+            if sends and error.code not in _NOTHING_DONE:
                 raise Uncertain(
                     f"{error.reason}. The message may have gone out", code=error.code
                 ) from error
@@ -172,7 +174,9 @@ class Graph:
                 raise
             raise Unreachable(error.reason, code=error.code) from error
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES or _is_error(body):
-            raise failure(status, body, product=self.product, headers=headers, hide=token)
+            raise failure(
+                status, body, product=self.product, sends=sends, headers=headers, hide=token
+            )
         try:
             return msgspec.convert(body, into, strict=False)
         except msgspec.ValidationError as error:
@@ -236,7 +240,8 @@ async def _told(response: aiohttp.ClientResponse) -> None:
         raise _Trouble(response.status, response.headers, data)
 
 
-_GATEWAY = frozenset({"502", "504"})
+_NOTHING_DONE = frozenset({None, "503"})
+"""Codes of an Unreachable after which nothing went out; None where nobody was reached."""
 
 
 def _address(path: str, query: Mapping[str, str] | None) -> str:
@@ -280,17 +285,25 @@ class GraphError(Struct, frozen=True):
 
 _TOKEN = frozenset({0, 102, 190})
 _PERMISSION = frozenset({3, 10, *range(200, 300), 131005})
-_OWN_TROUBLE = frozenset({1, 2, 131000, 1200})
+_NOT_SENT = frozenset({131000, 1200})
+"""Troubles of Meta's own in which, by its documentation, the message failed."""
+_UNKNOWN = frozenset({1, 2})
+"""Troubles of Meta's own after which nobody knows: of 1/1357046 Meta itself tells that the
+messages "are all sent successfully, but the endpoint returns an error".
+"""
+_POLICY = 368
+"""Of the words of a message as often as of the account."""
 _PASSING = frozenset({131016, 131057, 133004})
 _TOO_FAST = frozenset({4, 17, 32, 341, 613, 80006, 80007, 130429})
 _PAIR = 131056
 _SPAM = 131048
-_WINDOW = frozenset({(10, 2018278), (10, 2534022), (131047, None)})
+_WINDOW = frozenset({(10, 2018278), (10, 2018065), (10, 2534022), (131047, None)})
 _GONE = {
     (551, None): "The person is not available on {name}: they blocked us, or their account ended.",
     (551, 1545041): "The person does not take messages from us.",
     (200, 1545041): "The person does not take messages from us.",
     (10, 2018108): "The person does not take messages from us.",
+    (230, None): "The person has not agreed to messages from us.",
     (100, 2018001): "{name} knows no such person.",
     (100, 2534014): "{name} knows no such person.",
     (131026, None): "The number is not on {name}, or does not take messages from us.",
@@ -305,7 +318,7 @@ _REFUSED = {
     130497: "Meta does not let this account write to people in that country.",
 }
 _ACCOUNT = {
-    368: (
+    _POLICY: (
         "Meta has restricted the account for breaking a policy",
         "Look at Account Quality (business.facebook.com/accountquality), and ask for a review.",
     ),
@@ -347,10 +360,15 @@ def failure(
     body: object,
     *,
     product: Product,
+    sends: bool = False,
     headers: Mapping[str, str] | None = None,
     hide: str = "",
 ) -> SendError:
-    """What a refusal means; `hide` is a secret that Meta's own words may repeat."""
+    """What a refusal means; `hide` is a secret that Meta's own words may repeat.
+
+    `sends` where a repetition would be seen by a citizen, so that only what surely did not go out
+    may be tried again.
+    """
     told = headers or {}
     error = _read(body)
     if error is None:
@@ -371,7 +389,7 @@ def failure(
         return _throttled(code, number, product, told)
     if code in _REFUSED:
         return Rejected(_REFUSED[code], code=number)
-    if code in _ACCOUNT:
+    if code in _ACCOUNT and (code != _POLICY or _is_of_the_account(error)):
         what, cure = _ACCOUNT[code]
         return Misconfigured(f"{what}{words}.", cure=cure, code=number)
     if code in _TOKEN or (code < 0 and status == HTTPStatus.UNAUTHORIZED):
@@ -392,7 +410,13 @@ def failure(
         )
     if code in _PASSING:
         return Unreachable(f"{name} is in trouble{words}.", code=number)
-    if code in _OWN_TROUBLE or error.is_transient or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if code in _NOT_SENT or (error.is_transient and code not in _UNKNOWN):
+        return Unreachable(f"{name} is in trouble{words}.", code=number, most_tries=FEW_TRIES)
+    if code in _UNKNOWN or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        if sends:
+            return Uncertain(
+                f"{name} is in trouble, and the message may have gone out{words}.", code=number
+            )
         return Unreachable(f"{name} is in trouble{words}.", code=number, most_tries=FEW_TRIES)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return _throttled(code, number, product, told)
@@ -406,6 +430,16 @@ def _read(body: object) -> GraphError | None:
         return msgspec.convert(body.get("error"), GraphError, strict=False)
     except msgspec.ValidationError:
         return None
+
+
+def _is_of_the_account(error: GraphError) -> bool:
+    """Whether a broken policy stops the account, rather than this one message.
+
+    Source: https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
+    """
+    said = f"{error.message} {error.details}".lower()
+    restricted = "account" in said and ("restricted" in said or "disabled" in said)
+    return restricted or "temporarily blocked for polic" in said
 
 
 def _throttled(code: int, number: str, product: Product, headers: Mapping[str, str]) -> Throttled:
@@ -430,17 +464,20 @@ def _throttled(code: int, number: str, product: Product, headers: Mapping[str, s
 
 
 def pause(headers: Mapping[str, str], *, default: float = _PAUSE) -> float:
-    """Seconds until the account may go on, as the answer's headers tell.
+    """Seconds until the account may go on, as the answer's headers tell; an hour at most, so that
+    a limit that was lifted earlier is noticed.
 
     Source: https://developers.facebook.com/docs/graph-api/overview/rate-limiting#headers
     """
     waits = [_minutes(headers.get(name)) * 60.0 for name in _USAGE]
     after = headers.get("Retry-After", "")
-    if after.isascii() and after.isdecimal() and len(after) < 7:
+    if after.isascii() and after.isdecimal() and len(after) < _DIGITS:
         waits.append(float(after))
-    return max(waits) or default
+    return min(max(waits) or default, _LONG_PAUSE)
 
 
+_DIGITS = 12
+"""Digits of the longest number that is taken for a time."""
 _USAGE = ("X-Business-Use-Case-Usage", "X-App-Usage")
 
 
@@ -457,7 +494,7 @@ def _minutes(usage: str | None) -> float:
                 waiting.extend(items)
             case dict() as fields:
                 minutes = fields.get("estimated_time_to_regain_access")
-                if isinstance(minutes, int | float) and 0 < minutes < 100_000:
+                if isinstance(minutes, int | float) and minutes > 0:
                     longest = max(longest, float(minutes))
                 waiting.extend(fields.values())
     return longest

@@ -210,13 +210,22 @@ async def test_a_file_is_streamed_with_its_length_and_its_name(graph: Graph, met
         (Failure(status=200, body={"id": ["?"]}), False, Unreachable),
         (Failure.html(502), False, Unreachable),
         (Failure.hang(), False, Unreachable),
-        (Failure.html(500), True, Unreachable),
+        (Failure.html(500), True, Uncertain),
         (Failure.html(503), True, Unreachable),
-        (Failure.broken_json(500), True, Unreachable),
+        (Failure.broken_json(500), True, Uncertain),
+        (Failure.html(500), False, Unreachable),
+        (Failure(status=500, body={"error": {"code": 2}}), True, Uncertain),
+        (
+            Failure(status=400, body={"error": {"code": 1, "error_subcode": 1357046}}),
+            True,
+            Uncertain,
+        ),
+        (Failure(status=500, body={"error": {"code": 1}}), False, Unreachable),
+        (Failure(status=503, body={"error": {"code": 131016}}), True, Unreachable),
         (Failure(status=500, body={"error": {"code": 131045}}), True, Misconfigured),
         (Failure(status=200, body={"error": {"code": 190}}), True, Misconfigured),
     ],
-    ids=range(18),
+    ids=range(23),
 )
 async def test_what_became_of_a_call_decides_whether_it_may_be_made_again(
     failed: Failure, sends: bool, error: type[SendError], graph: Graph, meta: Meta
@@ -238,23 +247,47 @@ async def test_nobody_there_is_unreachable(graph: Graph, meta: Meta) -> None:
 # --- Errors -------------------------------------------------------------------------------------
 
 
-def error(code: int, subcode: int | None = None, *, status: int = 400, **more: Any) -> SendError:
+def error(
+    code: int,
+    subcode: int | None = None,
+    *,
+    status: int = 400,
+    sends: bool = False,
+    **more: Any,
+) -> SendError:
     said = {"code": code, "message": f"(#{code}) said", "fbtrace_id": "A1", **more}
     if subcode is not None:
         said["error_subcode"] = subcode
-    return failure(status, {"error": said}, product=PRODUCT, hide=TOKEN)
+    return failure(status, {"error": said}, product=PRODUCT, sends=sends, hide=TOKEN)
 
 
-@pytest.mark.parametrize("code", [1, 2, 131000, 1200])
-def test_metas_own_trouble_is_tried_a_few_times(code: int) -> None:
-    told = error(code, status=500)
+@pytest.mark.parametrize(("code", "sends"), [(1, False), (2, False), (131000, True), (1200, True)])
+def test_metas_own_trouble_is_tried_a_few_times(code: int, sends: bool) -> None:
+    told = error(code, status=500, sends=sends)
     assert type(told) is Unreachable
     assert told.most_tries == FEW_TRIES
 
 
+@pytest.mark.parametrize(
+    ("code", "subcode", "status"),
+    [(1, None, 500), (1, 99, 400), (1, 1357046, 400), (2, None, 400), (2, None, 503)],
+)
+def test_a_send_after_which_meta_was_in_trouble_may_have_gone_out(
+    code: int, subcode: int | None, status: int
+) -> None:
+    told = error(code, subcode, status=status, sends=True)
+    assert type(told) is Uncertain
+    assert "may have gone out" in told.reason
+
+
+def test_a_send_that_ends_in_an_unknown_trouble_may_have_gone_out() -> None:
+    assert type(error(9999, status=500, sends=True)) is Uncertain
+    assert type(error(100, is_transient=True, sends=True)) is Unreachable
+
+
 @pytest.mark.parametrize("code", [131016, 131057, 133004])
 def test_an_outage_is_waited_for(code: int) -> None:
-    told = error(code, status=503)
+    told = error(code, status=503, sends=True)
     assert type(told) is Unreachable
     assert told.most_tries is None
 
@@ -290,6 +323,9 @@ def test_too_many_calls_pause_the_account(code: int) -> None:
         ),
         ({"X-App-Usage": '{"call_count":100,"estimated_time_to_regain_access":3}'}, 180.0),
         ({"X-App-Usage": '{"call_count":100}', "Retry-After": "7"}, 7.0),
+        ({"X-App-Usage": '{"estimated_time_to_regain_access":40000}'}, 3600.0),
+        ({"Retry-After": "1209600"}, 3600.0),
+        ({"Retry-After": "604800"}, 3600.0),
         ({"X-App-Usage": "{", "Retry-After": "soon"}, 60.0),
         ({"X-App-Usage": '{"estimated_time_to_regain_access": "never"}'}, 60.0),
         ({}, 60.0),
@@ -331,14 +367,14 @@ def test_a_dead_token_tells_why_it_is_dead() -> None:
     )
 
 
-@pytest.mark.parametrize("code", [3, 10, 200, 230, 299, 131005])
+@pytest.mark.parametrize("code", [3, 10, 200, 299, 131005])
 def test_a_missing_permission_names_it(code: int) -> None:
     told = error(code, status=403)
     assert isinstance(told, Misconfigured)
     assert "pages_messaging" in told.cure
 
 
-@pytest.mark.parametrize("code", [131031, 131042, 131045, 368, 131037, 133010])
+@pytest.mark.parametrize("code", [131031, 131042, 131045, 131037, 133010])
 def test_an_account_that_meta_stopped_tells_where_to_look(code: int) -> None:
     told = error(code, status=403)
     assert isinstance(told, Misconfigured)
@@ -346,7 +382,36 @@ def test_an_account_that_meta_stopped_tells_where_to_look(code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "subcode"), [(10, 2018278), (10, 2534022), (131047, None), (131047, 7)]
+    "said",
+    [
+        {"message": "(#368) Temporarily blocked for policies violations"},
+        {
+            "error_data": {
+                "details": "The WhatsApp Business Account associated with the app has been "
+                "restricted or disabled for violating a platform policy."
+            }
+        },
+    ],
+)
+def test_an_account_that_meta_restricted_tells_where_to_look(said: dict[str, Any]) -> None:
+    told = error(368, status=403, **said)
+    assert isinstance(told, Misconfigured)
+    assert "accountquality" in told.cure
+
+
+def test_words_that_meta_holds_to_be_abusive_are_refused_and_not_the_account() -> None:
+    words = (
+        "Your message couldn't be sent because it includes content that other people on Facebook "
+        "have reported as abusive."
+    )
+    told = error(368, 1346003, message=words)
+    assert type(told) is Rejected
+    assert (words.rstrip(".") in told.reason, told.code) == (True, "368/1346003")
+    assert type(error(368)) is Rejected
+
+
+@pytest.mark.parametrize(
+    ("code", "subcode"), [(10, 2018278), (10, 2018065), (10, 2534022), (131047, None), (131047, 7)]
 )
 def test_a_closed_window_is_told(code: int, subcode: int | None) -> None:
     assert type(error(code, subcode)) is WindowClosed
@@ -359,6 +424,8 @@ def test_a_closed_window_is_told(code: int, subcode: int | None) -> None:
         (551, None),
         (200, 1545041),
         (10, 2018108),
+        (230, None),
+        (230, 7),
         (100, 2018001),
         (131026, None),
         (131050, None),

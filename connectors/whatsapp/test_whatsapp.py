@@ -101,7 +101,17 @@ class TestMeta(ConnectorContract):
         ProviderFailure(
             name="not registered, with 500", failure=said(500, 131045), error=Misconfigured
         ),
-        ProviderFailure(name="policy", failure=said(403, 368), error=Misconfigured, code="368"),
+        ProviderFailure(
+            name="policy",
+            failure=said(
+                403,
+                368,
+                details="The WhatsApp Business Account associated with the app has been "
+                "restricted or disabled for violating a platform policy.",
+            ),
+            error=Misconfigured,
+            code="368",
+        ),
         ProviderFailure(
             name="window", failure=said(400, 131047), error=WindowClosed, code="131047"
         ),
@@ -139,7 +149,7 @@ class TestMeta(ConnectorContract):
         ),
         ProviderFailure(name="outage", failure=said(500, 131016), error=Unreachable),
         ProviderFailure(name="something", failure=said(500, 131000), error=Unreachable),
-        ProviderFailure(name="unknown error", failure=said(400, 1), error=Unreachable),
+        ProviderFailure(name="unknown error", failure=said(400, 1), error=Uncertain),
         ProviderFailure(name="not Meta", failure=Failure.html(404), error=Misconfigured),
         ProviderFailure(name="gateway", failure=Failure.html(502), error=Uncertain, code="502"),
         ProviderFailure(

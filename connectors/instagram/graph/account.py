@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from connectors.base import Answer, Context, Diagnosis, Rejected, Uncertain
 from connectors.instagram.graph.contents import CDN
-from connectors.instagram.graph.failures import product
+from connectors.instagram.graph.failures import product, tag_errors
 from connectors.instagram.graph.health import Done, diagnose, subscribe
 from connectors.instagram.graph.limits import capabilities
 from connectors.instagram.graph.reading import Where, inbound
@@ -111,7 +111,8 @@ class GraphInstagram:
         now = self._context.clock()
         request = request_for(message, ours=self._ours, human_agent=self._human_agent, now=now)
         await self._freshen()
-        taken = await self._graph.post(request.path, request.data, into=Taken, sends=True)
+        with tag_errors(tagged="tag" in request.data):
+            taken = await self._graph.post(request.path, request.data, into=Taken, sends=True)
         external_id = taken.message_id or taken.id
         if not external_id:
             raise Uncertain("Instagram took the message and did not say under which id.")
