@@ -97,6 +97,8 @@ class Conversation:
     """The contact's, as it was found, or as they write now."""
     language_fixed: bool = False
     """An operator has set it."""
+    nameless: bool = False
+    """Nobody has told the contact's name yet."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,18 +1,42 @@
 """Whose conversation it is: finds and locks those of a batch, and opens those that are new."""
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from registry.columns import from_stored
 from registry.ids import new_id
 from registry.intake import statements as sql
-from registry.intake.batch import Address, Appeal, Batch, Conversation, Steps, language_of, spoken
+from registry.intake.batch import (
+    Address,
+    Appeal,
+    Batch,
+    Conversation,
+    Steps,
+    language_of,
+    spoken,
+)
 from registry.statements import Row
 from registry.states import Status
 from registry.types import ContactEvent, ContactPoint, Echo, InboundMessage, Sender
 
+_Point: TypeAlias = tuple[str, str]
 _People: TypeAlias = Mapping[Address, tuple[Sender, bool]]
 """Who speaks in each conversation, and whether it is a public one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """The contact to whom a point belongs."""
+
+    point_id: int
+    contact_id: int
+    language: str | None
+    language_fixed: bool
+    nameless: bool
+
+
+_Holders: TypeAlias = dict[_Point, _Holder]
 
 
 def hold_conversations(batch: Batch) -> Steps:
@@ -29,7 +53,7 @@ def hold_conversations(batch: Batch) -> Steps:
         lost = [address for address in missing if address not in batch.conversations]
         if lost:
             _remember(batch, (yield sql.CONVERSATIONS, lost))
-    yield from _add_points(batch, people)
+    yield from _note_people(batch)
     yield from _lock_appeals(batch)
 
 
@@ -46,15 +70,21 @@ def _people(batch: Batch) -> _People:
 
 
 def _remember(batch: Batch, rows: Iterable[Row]) -> None:
-    for channel, account, key, id_, contact_id, appeal_id, last_at, language, fixed in rows:
-        batch.conversations[channel, account, key] = Conversation(
-            id=id_,
-            contact_id=contact_id,
-            appeal_id=appeal_id,
-            last_inbound_at=None if last_at is None else from_stored(last_at),
-            language=language,
-            language_fixed=bool(fixed),
-        )
+    found = {one.id: one for one in batch.conversations.values()}
+    for row in rows:
+        channel, account, key, id_, contact_id, appeal_id, last_at, language, fixed, nameless = row
+        if id_ not in found:
+            found[id_] = Conversation(
+                id=id_,
+                contact_id=contact_id,
+                appeal_id=appeal_id,
+                last_inbound_at=None if last_at is None else from_stored(last_at),
+                language=language,
+                language_fixed=bool(fixed),
+                nameless=bool(nameless),
+            )
+        # Under another name in the same batch it is the same one all the same.
+        batch.conversations[channel, account, key] = found[id_]
 
 
 def _open_conversations(batch: Batch, missing: Sequence[Address], people: _People) -> Steps:
@@ -63,40 +93,58 @@ def _open_conversations(batch: Batch, missing: Sequence[Address], people: _Peopl
     Somebody known under another name, a phone that became a user id, goes on in the conversation
     they have.
     """
-    points = sorted({_point(people[address][0]) for address in missing})
-    also = {(p.scheme, p.value) for address in missing for p in people[address][0].also}
-    holders: dict[tuple[str, str], tuple[int, int]] = {
-        (scheme, value): (id_, contact_id)
-        for scheme, value, id_, contact_id in (yield sql.POINTS, sorted({*points, *also}))
-    }
-    if holders and also:
+    missing, renamed = _apart(missing, people)
+    wanted = {point for address in missing for point in _points(people[address][0])}
+    holders: _Holders = {}
+    _learn(holders, (yield sql.POINTS, sorted(wanted)))
+    if holders:
         missing = yield from _go_on(batch, missing, people, holders)
-        points = sorted({_point(people[address][0]) for address in missing})
-        if not missing:
-            return
-    unknown = [point for point in points if point not in holders]
+    senders = {_point(people[address][0]): people[address][0] for address in reversed(missing)}
+    unknown = [senders[point] for point in sorted(senders) if point not in holders]
     if unknown:
-        senders = {_point(people[address][0]): people[address][0] for address in reversed(missing)}
-        yield from _add_contacts(batch, [senders[point] for point in unknown], holders)
+        yield from _add_contacts(batch, unknown, holders)
     rows = []
     for address in missing:
         sender, public = people[address]
-        point_id, contact_id = holders[_point(sender)]
-        rows.append((new_id(), *address, public, contact_id, point_id, batch.now))
-    opened = {row[0] for row in (yield sql.ADD_CONVERSATIONS, rows)}
-    for id_, channel, account, key, _, contact_id, _, _ in rows:
-        if id_ in opened:
-            sender = people[channel, account, key][0]
-            batch.conversations[channel, account, key] = Conversation(
-                id_, contact_id, language=language_of(sender)
-            )
+        holder = holders[_point(sender)]
+        rows.append((new_id(), *address, public, holder.contact_id, holder.point_id, batch.now))
+    if rows:
+        opened = {row[0] for row in (yield sql.ADD_CONVERSATIONS, rows)}
+        for id_, channel, account, key, _, contact_id, _, _ in rows:
+            if id_ in opened:
+                holder = holders[_point(people[channel, account, key][0])]
+                batch.conversations[channel, account, key] = Conversation(
+                    id_,
+                    contact_id,
+                    language=holder.language,
+                    language_fixed=holder.language_fixed,
+                    nameless=holder.nameless,
+                )
+    if renamed:
+        yield from _note_people(batch)
+        yield from _open_conversations(batch, renamed, people)
+
+
+def _apart(
+    missing: Sequence[Address], people: _People
+) -> tuple[Sequence[Address], Sequence[Address]]:
+    """Those to open now, and those of somebody who is among them under another name."""
+    now: list[Address] = []
+    later: list[Address] = []
+    taken: dict[_Point, _Point] = {}
+    for address in missing:
+        sender = people[address][0]
+        name, points = _point(sender), _points(sender)
+        if any(taken.get(point, name) != name for point in points):
+            later.append(address)
+        else:
+            now.append(address)
+            taken.update(dict.fromkeys(points, name))
+    return now, later
 
 
 def _go_on(
-    batch: Batch,
-    missing: Sequence[Address],
-    people: _People,
-    holders: dict[tuple[str, str], tuple[int, int]],
+    batch: Batch, missing: Sequence[Address], people: _People, holders: _Holders
 ) -> Generator[Any, list[Row], list[Address]]:
     """Give the private conversations of people we know the names they have now.
 
@@ -106,28 +154,35 @@ def _go_on(
     renames = []
     for address in missing:
         sender, public = people[address]
-        known = next(
-            (holders[p] for p in map(_pair, (sender.point, *sender.also)) if p in holders), None
-        )
-        if known is None:
+        name, points = _point(sender), _points(sender)
+        known = [point for point in points if point in holders]
+        if not known:
             continue
-        if _point(sender) not in holders:
-            row = (new_id(), known[1], *_point(sender), batch.now)
-            yield sql.ADD_POINTS, [row]
-            for scheme, value, id_, contact_id in (yield sql.POINTS, [_point(sender)]):
-                holders[scheme, value] = (id_, contact_id)
-        if not public and sender.also:
-            renames.append((*address, known[1]))
+        holder = holders[known[0]]
+        if name not in holders:
+            yield sql.ADD_POINTS, [(new_id(), holder.contact_id, *name, batch.now)]
+            _learn(holders, (yield sql.POINTS, [name]))
+        if public or address[-1] != sender.point.value:
+            continue  # a thread has a name of its own
+        # A phone that somebody has as well is no name of a chat.
+        link = next((holders[p] for p in known if p[0] == sender.point.scheme), None)
+        if link is not None:
+            told_together = bool(sender.also)
+            renames.append(
+                (*address, link.contact_id, sender.point.scheme, link.point_id, told_together)
+            )
     if not renames:
         return list(missing)
+    yield (
+        sql.HOLD_PRIVATE,
+        sorted({(channel, account, id_) for channel, account, _, id_, *_ in renames}),
+    )
     yield sql.RENAME, renames
     _remember(batch, (yield sql.CONVERSATIONS, [row[:3] for row in renames]))
     return [address for address in missing if address not in batch.conversations]
 
 
-def _add_contacts(
-    batch: Batch, senders: Sequence[Sender], holders: dict[tuple[str, str], tuple[int, int]]
-) -> Steps:
+def _add_contacts(batch: Batch, senders: Sequence[Sender], holders: _Holders) -> Steps:
     """A contact for every sender whose point nobody holds; `holders` learns who holds what."""
     offered = [(new_id(), new_id(), *_point(sender), batch.now) for sender in senders]
     yield (
@@ -138,32 +193,46 @@ def _add_contacts(
         ],
     )
     ours = {row[0] for row in (yield sql.ADD_POINTS, offered)}
-    for id_, contact_id, scheme, value, _ in offered:
+    for sender, (id_, contact_id, scheme, value, _) in zip(senders, offered, strict=True):
         if id_ in ours:
-            holders[scheme, value] = (id_, contact_id)
+            holders[scheme, value] = _Holder(
+                id_,
+                contact_id,
+                language=language_of(sender),
+                language_fixed=False,
+                nameless=sender.name is None,
+            )
     lost = [row for row in offered if row[0] not in ours]
     if lost:
         # Another process was faster: its contact holds the point, and ours is not needed.
         yield sql.REMOVE_CONTACTS, [(row[1],) for row in lost]
-        for scheme, value, id_, contact_id in (yield sql.POINTS, [row[2:4] for row in lost]):
-            holders[scheme, value] = (id_, contact_id)
+        _learn(holders, (yield sql.POINTS, [row[2:4] for row in lost]))
 
 
-def _add_points(batch: Batch, people: _People) -> Steps:
-    """A point that comes later (a phone beside a user id) is the same contact's."""
-    rows = {
-        (point.scheme, point.value): (
-            new_id(),
-            batch.conversations[address].contact_id,
-            point.scheme,
-            point.value,
-            batch.now,
-        )
-        for address, (sender, _) in people.items()
-        for point in sender.also
-    }
-    if rows:
-        yield sql.ADD_POINTS, [rows[key] for key in sorted(rows)]
+def _learn(holders: _Holders, rows: Iterable[Row]) -> None:
+    for scheme, value, id_, contact_id, language, fixed, nameless in rows:
+        holders[scheme, value] = _Holder(id_, contact_id, language, bool(fixed), bool(nameless))
+
+
+def _note_people(batch: Batch) -> Steps:
+    """A point that comes later (a phone beside a user id) is the same contact's; so is a name, of
+    which the first one told is kept."""
+    points: dict[_Point, Row] = {}
+    names: dict[int, str] = {}
+    for item in spoken(batch):
+        conversation = batch.conversations.get((item.channel, item.account, item.conversation))
+        if conversation is None or (isinstance(item, ContactEvent) and item.by_us):
+            continue
+        sender = item.recipient if isinstance(item, Echo) else item.sender
+        for point in sender.also:
+            row = (new_id(), conversation.contact_id, *_pair(point), batch.now)
+            points.setdefault(_pair(point), row)
+        if conversation.nameless and sender.name:
+            names.setdefault(conversation.contact_id, sender.name)
+    if points:
+        yield sql.ADD_POINTS, [points[key] for key in sorted(points)]
+    if names:
+        yield sql.NAME_CONTACTS, sorted(names.items())
 
 
 def _lock_appeals(batch: Batch) -> Steps:
@@ -186,9 +255,13 @@ def _lock_appeals(batch: Batch) -> Steps:
             conversation.appeal = appeals.get(conversation.appeal_id)
 
 
-def _point(sender: Sender) -> tuple[str, str]:
+def _point(sender: Sender) -> _Point:
     return _pair(sender.point)
 
 
-def _pair(point: ContactPoint) -> tuple[str, str]:
+def _points(sender: Sender) -> list[_Point]:
+    return [_pair(sender.point), *map(_pair, sender.also)] if sender.also else [_point(sender)]
+
+
+def _pair(point: ContactPoint) -> _Point:
     return point.scheme, point.value

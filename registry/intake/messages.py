@@ -135,7 +135,8 @@ def _place(batch: Batch, index: int, item: Written, rows: Rows, albums: _Albums)
         message_id, appeal_id, number = album.message_id, album.appeal_id, album.number
         _join_album(album, item, rows)
     else:
-        appeal = appeal_for(batch, conversation, item, rows, language=language)
+        told = None if conversation.language_fixed else language
+        appeal = appeal_for(batch, conversation, item, rows, language=told)
         message_id, appeal_id, number = new_id(), appeal.id, appeal.number
         rows.messages.append(
             message_row(

@@ -5,7 +5,7 @@ from registry.statements import BOOL, ID, JSON, REAL, TEXT, TIME, Statement
 CONVERSATIONS = Statement(
     """
     SELECT c.channel, c.account, c.key, c.id, c.contact_id, c.appeal_id, c.last_inbound_at,
-      p.language, p.language_fixed
+      p.language, p.language_fixed, p.name IS NULL
     FROM {rows} JOIN conversations c
       ON c.channel = r.channel AND c.account = r.account AND c.key = r.key
     JOIN contacts p ON p.id = c.contact_id
@@ -16,26 +16,53 @@ CONVERSATIONS = Statement(
     key=TEXT,
 )
 
+HOLD_PRIVATE = Statement(
+    """
+    SELECT c.id FROM {rows} JOIN conversations c
+      ON c.contact_id = r.contact_id AND c.channel = r.channel AND c.account = r.account
+        AND NOT c.public
+    ORDER BY c.id {lock:c}
+    """,
+    channel=TEXT,
+    account=TEXT,
+    contact_id=ID,
+)
+"""Locks the private conversations of people, so that two processes never rename one at once."""
+
 RENAME = Statement(
     """
-    UPDATE conversations SET key = r.key
+    UPDATE conversations SET
+      key = r.key,
+      point_id = coalesce(
+        (SELECT p.id FROM contact_points p
+         WHERE p.scheme = r.scheme AND p.value = conversations.key AND p.contact_id = r.contact_id),
+        conversations.point_id)
     FROM {rows} WHERE conversations.contact_id = r.contact_id
       AND conversations.channel = r.channel AND conversations.account = r.account
-      AND NOT conversations.public
       AND NOT EXISTS (
         SELECT 1 FROM conversations taken
         WHERE taken.channel = r.channel AND taken.account = r.account AND taken.key = r.key)
       AND conversations.id = (
-        SELECT max(last.id) FROM conversations last
-        WHERE last.contact_id = r.contact_id AND last.channel = r.channel
-          AND last.account = r.account AND NOT last.public)
+        SELECT max(meant.id) FROM conversations meant
+        WHERE meant.contact_id = r.contact_id AND meant.channel = r.channel
+          AND meant.account = r.account AND NOT meant.public
+          AND (meant.point_id = r.point_id OR r.told_together AND NOT EXISTS (
+            SELECT 1 FROM conversations another
+            WHERE another.contact_id = r.contact_id AND another.channel = r.channel
+              AND another.account = r.account AND NOT another.public
+              AND another.id <> meant.id)))
     """,
     channel=TEXT,
     account=TEXT,
     key=TEXT,
     contact_id=ID,
+    scheme=TEXT,
+    point_id=ID,
+    told_together=BOOL,
 )
-"""The private conversation of somebody known goes on under the name that the provider gives now."""
+"""The private conversation that a point named goes on under the name that the provider gives now;
+its point keeps the name from before. Where several names were told together, and the person has one
+conversation, it is that one."""
 
 SET_LANGUAGES = Statement(
     """
@@ -66,6 +93,15 @@ UNDER_WAY = Statement(
 private reply to a comment comes back in another conversation. All that we send has a key, and its
 index finds them."""
 
+NAME_CONTACTS = Statement(
+    """
+    UPDATE contacts SET name = r.name
+    FROM {rows} WHERE contacts.id = r.id AND contacts.name IS NULL
+    """,
+    id=ID,
+    name=TEXT,
+)
+
 RECENT_APPEALS = Statement(
     """
     SELECT r.contact_id, count(a.id) FROM {rows}
@@ -78,8 +114,9 @@ RECENT_APPEALS = Statement(
 
 POINTS = Statement(
     """
-    SELECT p.scheme, p.value, p.id, p.contact_id
+    SELECT p.scheme, p.value, p.id, p.contact_id, c.language, c.language_fixed, c.name IS NULL
     FROM {rows} JOIN contact_points p ON p.scheme = r.scheme AND p.value = r.value
+    JOIN contacts c ON c.id = p.contact_id
     """,
     scheme=TEXT,
     value=TEXT,
