@@ -17,11 +17,14 @@ from connectors.facebook.messenger import Account
 from connectors.kit.moments import moment
 from registry.types import Inbound, Unreadable
 
+_SAMPLE = "0"
+"""The page's id in the samples that Meta's dashboard posts on demand."""
+
 
 def inbound(body: bytes, account: Account, *, received_at: datetime) -> Sequence[Inbound]:
-    """What a delivery brings; what concerns another page brings nothing. Raises: Malformed."""
+    """What a delivery brings; what another page's does is unreadable here. Raises: Malformed."""
     found: list[Inbound] = []
-    for entry in read_delivery(body).entries:
+    for number, entry in enumerate(read_delivery(body).entries):
         if entry.page == account.page_id:
             arrived = moment(entry.time) if entry.time else received_at
             found += _entry(entry, account, arrived)
@@ -31,7 +34,17 @@ def inbound(body: bytes, account: Account, *, received_at: datetime) -> Sequence
                 for path, item in entry.items
                 if isinstance(item, Broken)
             ]
+        elif entry.page != _SAMPLE and entry.items:
+            found.append(Unreadable(reason=_foreign(entry.page), item=f"entry[{number}]"))
     return found
+
+
+def _foreign(page: str) -> str:
+    """All pages of an app share one webhook, and one account of the hub is one page."""
+    return (
+        f"It is for the page {page[:40]}, and not for this account's page_id: give it an account "
+        "of its own, with an app of its own."
+    )
 
 
 def _entry(entry: Entry, account: Account, arrived: datetime) -> Sequence[Inbound]:

@@ -41,6 +41,8 @@ _STATES = {
 }
 _SILENT = frozenset({"user_changed_user_id", "customer_identity_changed"})
 """Changes that say nothing to an operator."""
+_SAMPLE = "123456123"
+"""The number's id in the samples that Meta's dashboard posts on demand."""
 
 
 def inbound(envelope: Envelope, *, phone_number_id: str) -> Sequence[Inbound]:
@@ -52,7 +54,17 @@ def inbound(envelope: Envelope, *, phone_number_id: str) -> Sequence[Inbound]:
             found.append(Unreadable(reason=value.reason, item=path))
         elif value.metadata.phone_number_id == phone_number_id:
             found.extend(_values(value, where, path))
+        elif value.metadata.phone_number_id != _SAMPLE:
+            found.append(Unreadable(reason=_foreign(value.metadata.phone_number_id), item=path))
     return found
+
+
+def _foreign(phone_number_id: str) -> str:
+    """All numbers of an app share one webhook, and one account of the hub is one number."""
+    return (
+        f"It is for the number with the phone_number_id {phone_number_id[:40]}, and not for this "
+        "account's: give it an account of its own, with an app of its own."
+    )
 
 
 class _Where:
