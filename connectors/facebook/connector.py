@@ -1,13 +1,11 @@
 """One Facebook page: Messenger and comments in by webhook, replies out through the Graph API."""
 
-import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, ClassVar
-from urllib.parse import urlsplit
+from typing import ClassVar
 
 from msgspec import Struct
-from pydantic import AfterValidator, ConfigDict, SecretStr
+from pydantic import ConfigDict
 
 from connectors.base import (
     AccountSettings,
@@ -29,6 +27,7 @@ from connectors.facebook.sending import call_for, is_object_id
 from connectors.kit import graph
 from connectors.kit.download import download
 from connectors.kit.graph import GRAPH, Graph
+from connectors.kit.keys import ApiBase, MetaId, Secret
 from registry.types import (
     Attachment,
     Capabilities,
@@ -40,45 +39,23 @@ from registry.types import (
 )
 
 
-def _number(value: str) -> str:
-    if not re.fullmatch(r"[0-9]{1,32}", value):
-        raise ValueError("an id of Meta's is needed: digits alone")
-    return value
-
-
-def _secret(value: SecretStr) -> SecretStr:
-    """What stands in a header or a form: no blanks, and too long to be guessed."""
-    if not re.fullmatch(r"[!-~]{8,1024}", value.get_secret_value()):
-        raise ValueError("at least 8 characters without blanks are needed")
-    return value
-
-
-def _api_base(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("an address that starts with http:// or https:// is needed")
-    if parts.query or parts.fragment or parts.username:
-        raise ValueError("the address may hold no query, fragment or user name")
-    return value.rstrip("/")
-
-
 class FacebookSettings(AccountSettings):
     """`[channels.facebook.<account>]`."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    page_id: Annotated[str, AfterValidator(_number)]
-    access_token: Annotated[SecretStr, AfterValidator(_secret)]
+    page_id: MetaId
+    access_token: Secret
     """The page's own token."""
-    app_secret: Annotated[SecretStr, AfterValidator(_secret)]
+    app_secret: Secret
     """What the app's deliveries are signed with."""
-    verify_token: Annotated[SecretStr, AfterValidator(_secret)]
+    verify_token: Secret
     """Chosen by us: what Meta shows when it first calls the webhook."""
-    app_id: Annotated[str, AfterValidator(_number)] | None = None
+    app_id: MetaId | None = None
     """With it the hub sets the app's webhook itself, and tells its own echoes from others'."""
     human_agent: bool = False
     """Whether Meta has granted the app the Human Agent feature: replies go for seven days."""
-    api_base: Annotated[str, AfterValidator(_api_base)] = GRAPH
+    api_base: ApiBase = GRAPH
 
 
 class FacebookConnector:

@@ -1,12 +1,12 @@
 """The keys of one Instagram account, in either of its two modes."""
 
-import re
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import ConfigDict, Field, SecretStr, model_validator
 
 from connectors.base import AccountSettings
+from connectors.kit.keys import ApiBase, MetaId, matching
 
 INSTAGRAM = "https://graph.instagram.com"
 """Where an account is found whose token was made with an Instagram login."""
@@ -28,30 +28,12 @@ _ONLY = {
 _OTHER = {"graph": "private", "private": "graph"}
 
 
-def _api_base(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("an address that starts with http:// or https:// is needed")
-    if parts.query or parts.fragment or parts.username:
-        raise ValueError("the address may hold no query, fragment or user name")
-    return value.rstrip("/")
-
-
-def _long_enough(value: SecretStr) -> SecretStr:
-    if len(value.get_secret_value()) < 8:
-        raise ValueError("at least 8 characters are needed")
-    return value
-
-
-def _one_line(value: SecretStr) -> SecretStr:
-    """It travels in a header."""
-    if not re.fullmatch(r"[!-~]{8,}", value.get_secret_value()):
-        raise ValueError("a token as Meta gives it is needed: one line without blanks")
-    return value
-
-
-_Secret = Annotated[SecretStr, AfterValidator(_long_enough)]
-_Token = Annotated[SecretStr, AfterValidator(_one_line)]
+_Secret = Annotated[SecretStr, matching(r"(?s).{8,}", "at least 8 characters are needed")]
+_Token = Annotated[
+    SecretStr,
+    matching(r"[!-~]{8,}", "a token as Meta gives it is needed: one line without blanks"),
+]
+"""It travels in a header."""
 
 
 class InstagramSettings(AccountSettings):
@@ -61,11 +43,11 @@ class InstagramSettings(AccountSettings):
 
     mode: Literal["graph", "private"] = "graph"
     """"graph" is Meta's own API; "private" that of the phone's app, which Meta does not allow."""
-    api_base: Annotated[str, AfterValidator(_api_base)] | None = None
+    api_base: ApiBase | None = None
     """None for the provider's own address."""
 
     # mode = "graph"
-    ig_user_id: Annotated[str, Field(pattern=r"^[0-9]{1,32}$")] | None = None
+    ig_user_id: MetaId | None = None
     """The professional account's id, as webhooks name it."""
     access_token: _Token | None = None
     app_secret: _Secret | None = None

@@ -29,7 +29,7 @@ from connectors.base import (
     WindowClosed,
 )
 from connectors.kit import twilio_failures
-from connectors.kit.twilio import Client, api_address
+from connectors.kit.twilio import Client
 from connectors.kit.twilio_failures import reason_of, refused
 from connectors.kit.twilio_webhooks import (
     Signatures,
@@ -576,13 +576,6 @@ async def test_a_file_is_fetched_with_the_token_and_its_redirect_without(
 async def test_a_file_elsewhere_is_not_asked_for(ref: str, client: Client) -> None:
     with pytest.raises(Rejected):
         await whole(client.media(file(ref), max_bytes=1000))
-
-
-@pytest.mark.parametrize("value", ["", "api.twilio.com", "ftp://a.kz", "https://u:p@a.kz"])
-def test_an_address_that_is_none_is_refused(value: str) -> None:
-    with pytest.raises(ValueError, match="address"):
-        api_address(value)
-    assert api_address("https://a.kz/twilio/") == "https://a.kz/twilio"
 
 
 def test_names_are_quoted_in_the_address_of_a_status() -> None:

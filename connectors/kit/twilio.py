@@ -51,16 +51,6 @@ Source: https://support.twilio.com/hc/en-us/articles/223183748
 T = TypeVar("T")
 
 
-def api_address(value: str) -> str:
-    """`api_base` of the settings, without a slash at its end. Raises: ValueError."""
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("an address that starts with http:// or https:// is needed")
-    if parts.query or parts.fragment or parts.username or parts.password:
-        raise ValueError("the address may hold no query, fragment or user name")
-    return value.rstrip("/")
-
-
 class _Refusal(Struct):
     code: int | None = None
     message: str | None = None

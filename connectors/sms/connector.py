@@ -3,15 +3,15 @@
 Twilio's library is imported when the account first calls Twilio, never to receive a delivery.
 """
 
-import re
 from collections.abc import AsyncIterator, Sequence
 from importlib.util import find_spec
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 
 from connectors.base import AccountSettings, Answer, Context, Diagnosis
-from connectors.kit.twilio import TIMEOUT, TWILIO, Client, api_address
+from connectors.kit.keys import ApiBase, matching
+from connectors.kit.twilio import TIMEOUT, TWILIO, Client
 from connectors.kit.twilio_webhooks import Signatures
 from connectors.sms.entrances import entrances, point
 from connectors.sms.health import diagnose, unusable_hook
@@ -26,16 +26,18 @@ if find_spec("twilio") is None:
     raise ModuleNotFoundError("No module named 'twilio'", name="twilio")
 
 
-def _account_sid(value: str) -> str:
-    if not re.fullmatch(r"AC[0-9a-f]{32}", value):
-        raise ValueError("AC and 32 digits are needed, as the Console's first page shows them")
-    return value
-
-
-def _auth_token(value: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[!-~]{8,128}", value.get_secret_value()):
-        raise ValueError("the Auth Token of the Console's first page is needed, without blanks")
-    return value
+_AccountSid: TypeAlias = Annotated[
+    str,
+    matching(
+        r"AC[0-9a-f]{32}", "AC and 32 digits are needed, as the Console's first page shows them"
+    ),
+]
+_AuthToken: TypeAlias = Annotated[
+    SecretStr,
+    matching(
+        r"[!-~]{8,128}", "the Auth Token of the Console's first page is needed, without blanks"
+    ),
+]
 
 
 class SmsSettings(AccountSettings):
@@ -43,14 +45,14 @@ class SmsSettings(AccountSettings):
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    account_sid: Annotated[str, AfterValidator(_account_sid)]
-    auth_token: Annotated[SecretStr, AfterValidator(_auth_token)]
+    account_sid: _AccountSid
+    auth_token: _AuthToken
     """Opens the account, and signs what Twilio delivers."""
     sender: Annotated[str, AfterValidator(own_sender)] = Field(alias="from")
     """The key `from`: our number, short code or name, or a messaging service's sid."""
     mms: bool = False
     """Files can be sent: the number and its operators carry MMS."""
-    api_base: Annotated[str, AfterValidator(api_address)] = TWILIO
+    api_base: ApiBase = TWILIO
 
 
 class SmsConnector:

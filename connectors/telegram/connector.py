@@ -6,18 +6,16 @@ receive a delivery.
 
 import asyncio
 import logging
-import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from hmac import compare_digest
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeAlias
 
 import msgspec
 from msgspec import Struct
-from pydantic import AfterValidator, ConfigDict, SecretStr, model_validator
+from pydantic import ConfigDict, SecretStr, model_validator
 
 from connectors.base import (
     AccountSettings,
@@ -31,6 +29,7 @@ from connectors.base import (
     SendError,
     Unreachable,
 )
+from connectors.kit.keys import ApiBase, matching
 from connectors.telegram.health import TELEGRAM, diagnose, unreachable, unusable_hook
 from connectors.telegram.limits import CAPABILITIES, MAX_DOWNLOAD
 from connectors.telegram.reading import ALLOWED_UPDATES, external_id, inbound
@@ -53,29 +52,25 @@ _POLL_WAIT = 25
 """Seconds a poll waits for the first update."""
 
 
-def _token(value: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"\d{1,16}:[A-Za-z0-9_-]{1,64}", value.get_secret_value()):
-        raise ValueError("a token as @BotFather gives it is needed: digits, a colon, letters")
-    return value
+_Token: TypeAlias = Annotated[
+    SecretStr,
+    matching(
+        r"\d{1,16}:[A-Za-z0-9_-]{1,64}",
+        "a token as @BotFather gives it is needed: digits, a colon, letters",
+    ),
+]
+_WebhookSecret: TypeAlias = Annotated[
+    SecretStr,
+    matching(
+        r"[A-Za-z0-9_-]{8,256}", "8 to 256 of the characters A-Z, a-z, 0-9, _ and - are needed"
+    ),
+]
+"""Telegram takes a single character; whoever guesses it speaks in everybody's name.
 
-
-def _webhook_secret(value: SecretStr) -> SecretStr:
-    """Telegram takes a single character; whoever guesses it speaks in everybody's name.
-
-    Source: https://core.telegram.org/bots/api#setwebhook
-    """
-    if not re.fullmatch(r"[A-Za-z0-9_-]{8,256}", value.get_secret_value()):
-        raise ValueError("8 to 256 of the characters A-Z, a-z, 0-9, _ and - are needed")
-    return value
-
-
-def _api_base(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("an address that starts with http:// or https:// is needed")
-    if parts.query or parts.fragment or parts.username or "{" in value or "}" in value:
-        raise ValueError("the address may hold no query, fragment, user name or braces")
-    return value.rstrip("/")
+Source: https://core.telegram.org/bots/api#setwebhook
+"""
+_ApiBase: TypeAlias = Annotated[ApiBase, matching(r"[^{}]*", "the address may hold no braces")]
+"""aiogram puts the token into an address by braces."""
 
 
 class TelegramSettings(AccountSettings):
@@ -83,12 +78,12 @@ class TelegramSettings(AccountSettings):
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    token: Annotated[SecretStr, AfterValidator(_token)]
+    token: _Token
     """What @BotFather gave for the bot."""
-    webhook_secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = None
+    webhook_secret: _WebhookSecret | None = None
     """What Telegram says with each delivery, so that nobody else's is taken."""
     mode: Literal["webhook", "polling"] = "webhook"
-    api_base: Annotated[str, AfterValidator(_api_base)] = TELEGRAM
+    api_base: _ApiBase = TELEGRAM
 
     @model_validator(mode="after")
     def _webhook_needs_a_secret(self) -> Self:

@@ -1,11 +1,8 @@
 """`[channels.twitter.<account>]`: the keys, and what they may hold."""
 
-import re
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -15,6 +12,7 @@ from pydantic import (
 )
 
 from connectors.base import AccountSettings
+from connectors.kit.keys import ApiBase, matching
 
 X = "https://api.x.com"
 """The provider's own address."""
@@ -24,34 +22,17 @@ MICRO = 1_000_000
 """Millionths of a dollar in one: spend is counted in these."""
 
 
-def _user_id(value: str) -> str:
-    if not re.fullmatch(r"[1-9][0-9]{0,18}", value):
-        raise ValueError("the account's number is needed, not its @name")
-    return value
-
-
-def _api_base(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("an address that starts with http:// or https:// is needed")
-    if parts.query or parts.fragment or parts.username:
-        raise ValueError("the address may hold no query, fragment or user name")
-    return value.rstrip("/")
-
-
 def _written(value: object) -> object:
     """A number stands without quotes in many a settings file."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _key(value: SecretStr) -> SecretStr:
-    text = value.get_secret_value()
-    if not text or not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("a key as the Developer Console shows it is needed")
-    return value
-
-
-Key = Annotated[SecretStr, AfterValidator(_key)]
+_UserId = Annotated[
+    str,
+    BeforeValidator(_written),
+    matching(r"[1-9][0-9]{0,18}", "the account's number is needed, not its @name"),
+]
+Key = Annotated[SecretStr, matching(r"[!-~]+", "a key as the Developer Console shows it is needed")]
 Dollars = Annotated[float, Field(ge=0, le=1_000_000)]
 
 
@@ -77,7 +58,7 @@ class TwitterSettings(AccountSettings):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     mode: Literal["polling", "webhook"] = "polling"
-    user_id: Annotated[str, BeforeValidator(_written), AfterValidator(_user_id)]
+    user_id: _UserId
     """The number of our own account."""
     consumer_key: Key
     """The app's API Key."""
@@ -96,7 +77,7 @@ class TwitterSettings(AccountSettings):
     monthly_cap: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
     """Dollars that a calendar month may cost; None for as much as it takes."""
     prices: Prices = Prices()
-    api_base: Annotated[str, AfterValidator(_api_base)] = X
+    api_base: ApiBase = X
 
     @model_validator(mode="after")
     def _a_webhook_needs_more(self) -> Self:

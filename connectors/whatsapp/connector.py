@@ -7,12 +7,12 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from connectors.base import AccountSettings, Answer, Context, Diagnosis, Template
 from connectors.kit.graph import GRAPH, Graph
+from connectors.kit.keys import ApiBase, Secret, matching
 from connectors.kit.twilio import TWILIO, Client
 from connectors.whatsapp.meta.account import Keys as MetaKeys
 from connectors.whatsapp.meta.account import MetaAccount
@@ -25,34 +25,6 @@ TIMEOUT = 20.0
 """Seconds to wait for the provider's answer; a file may take several times as long."""
 
 
-def _api_base(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("an address that starts with http:// or https:// is needed")
-    if parts.query or parts.fragment or parts.username:
-        raise ValueError("the address may hold no query, fragment or user name")
-    return value.rstrip("/")
-
-
-def _id(value: str) -> str:
-    if not re.fullmatch(r"[0-9]{1,32}", value):
-        raise ValueError("an id of Meta's is needed: digits, as WhatsApp Manager shows it")
-    return value
-
-
-def _secret(value: SecretStr) -> SecretStr:
-    shown = value.get_secret_value()
-    if not re.fullmatch(r"[!-~]{8,2048}", shown):
-        raise ValueError("8 or more characters without blanks are needed")
-    return value
-
-
-def _sid(value: str) -> str:
-    if not re.fullmatch(r"AC[0-9a-fA-F]{32}", value):
-        raise ValueError("the Account SID is needed: AC and 32 hexadecimal digits")
-    return value
-
-
 def _sender(value: str) -> str:
     number = value.removeprefix("whatsapp:")
     if re.fullmatch(r"\+[1-9][0-9]{6,14}|MG[0-9a-f]{32}", number):
@@ -60,8 +32,14 @@ def _sender(value: str) -> str:
     raise ValueError("a number like +77271234567 or a messaging service's sid (MG…) is needed")
 
 
-_Secret: TypeAlias = Annotated[SecretStr, AfterValidator(_secret)]
-_Id: TypeAlias = Annotated[str, AfterValidator(_id)]
+_Id: TypeAlias = Annotated[
+    str,
+    matching(r"[0-9]{1,32}", "an id of Meta's is needed: digits, as WhatsApp Manager shows it"),
+]
+_Sid: TypeAlias = Annotated[
+    str,
+    matching(r"AC[0-9a-fA-F]{32}", "the Account SID is needed: AC and 32 hexadecimal digits"),
+]
 
 
 class WhatsAppSettings(AccountSettings):
@@ -75,18 +53,18 @@ class WhatsAppSettings(AccountSettings):
     """Meta: the number's id, which is not the number."""
     waba_id: _Id | None = None
     """Meta: the WhatsApp Business Account's id, for its templates and its webhook's check."""
-    access_token: _Secret | None = None
+    access_token: Secret | None = None
     """Meta: a system user's token."""
-    app_secret: _Secret | None = None
+    app_secret: Secret | None = None
     """Meta: what deliveries are signed with."""
-    verify_token: _Secret | None = None
+    verify_token: Secret | None = None
     """Meta: a word of one's own, by which the webhook's handshake is answered."""
-    account_sid: Annotated[str, AfterValidator(_sid)] | None = None
-    auth_token: _Secret | None = None
+    account_sid: _Sid | None = None
+    auth_token: Secret | None = None
     """Twilio: opens the account, and signs its deliveries."""
     sender: Annotated[str, AfterValidator(_sender)] | None = Field(default=None, alias="from")
     """Twilio: the WhatsApp sender's number, or a messaging service's sid."""
-    api_base: Annotated[str, AfterValidator(_api_base)] | None = None
+    api_base: ApiBase | None = None
     """Another address in place of the provider's own: a sandbox, or a proxy."""
 
     @model_validator(mode="after")
