@@ -11,9 +11,6 @@ from registry.journal import SYSTEM, record
 from registry.models import AccountState, Dispatch, Message
 from registry.types import AccountKey, DeliveryState
 
-REFUSED, REFUSED_AT = "refused", "refused_at"
-"""Details of an account: why its last reply did not go out, and when that was."""
-
 
 async def set_health(
     session: AsyncSession,
@@ -63,6 +60,35 @@ async def _explain_waiting(session: AsyncSession, account: AccountKey, reason: s
         .where(col(Message.id).in_(waiting), col(Message.state) == DeliveryState.QUEUED)
         .values(error_code="account_down", error_reason=reason)
     )
+
+
+async def note_refusal(
+    session: AsyncSession, account: AccountKey, *, reason: str, cure: str, now: datetime
+) -> None:
+    """A reply was refused for the account's own fault. It is over once a reply gets through."""
+    state = await _state(session, account)
+    state.refused_at, state.refusal, state.refusal_cure = now, reason, cure
+
+
+async def forget_refusal(session: AsyncSession, account: AccountKey) -> None:
+    """The provider heard us again."""
+    state = await _state(session, account)
+    state.refused_at = state.refusal = state.refusal_cure = None
+
+
+async def note_unread(
+    session: AsyncSession, account: AccountKey, *, reason: str, cure: str | None, now: datetime
+) -> None:
+    """Polling fails, since the first time it did."""
+    state = await _state(session, account)
+    state.unread_since = state.unread_since or now
+    state.unread_reason, state.unread_cure = reason, cure
+
+
+async def note_read(session: AsyncSession, account: AccountKey) -> None:
+    """A poll succeeded."""
+    state = await _state(session, account)
+    state.unread_since = state.unread_reason = state.unread_cure = None
 
 
 async def pause(session: AsyncSession, account: AccountKey, *, until: datetime) -> None:

@@ -97,7 +97,11 @@ def _check_window(
 async def _check_private(
     session: AsyncSession, conversation: Conversation, carried: Capabilities, *, now: datetime
 ) -> None:
-    """Whether the author of the last comment can be answered privately. Raises: CannotCarry."""
+    """Whether the author of the last comment can be answered privately. Raises: CannotCarry.
+
+    Holds the conversation: replies to it through two appeals are checked one after the other.
+    """
+    await session.refresh(conversation, with_for_update=True)
     hours = carried.private_reply_hours
     if not conversation.public or hours is None or conversation.last_inbound_at is None:
         raise CannotCarry(
@@ -115,7 +119,7 @@ async def _check_private(
         )
     earlier = await session.exec(
         select(Message.id).where(
-            Message.appeal_id == conversation.appeal_id,
+            Message.conversation_id == conversation.id,
             Message.private_reply_to == conversation.last_inbound,
             Message.state != DeliveryState.FAILED,
         )
@@ -129,12 +133,13 @@ async def _check_private(
 
 
 def window_closes_at(
-    capabilities: Capabilities, last_inbound_at: datetime | None
+    capabilities: Capabilities, last_inbound_at: datetime | None, *, private: bool = False
 ) -> datetime | None:
-    """When a reply can no longer go; None when the channel has no such limit."""
-    if capabilities.reply_window_hours is None or last_inbound_at is None:
+    """When a reply, or a private one, can no longer go; None when the channel has no such limit."""
+    hours = capabilities.private_reply_hours if private else capabilities.reply_window_hours
+    if hours is None or last_inbound_at is None:
         return None
-    return last_inbound_at + timedelta(hours=capabilities.reply_window_hours)
+    return last_inbound_at + timedelta(hours=hours)
 
 
 def check_files(files: Sequence[Attachment], capabilities: Capabilities) -> None:

@@ -5,7 +5,7 @@ report on a message that is not known yet waits for the send that will name it.
 """
 
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -41,6 +41,7 @@ def move_forward(
     moved: dict[Address, str] = {}
     changed: dict[int, Row] = {}
     confirmed: list[Row] = []
+    ended: list[Row] = []
     for message_id, external_id, report in found:
         if message_id not in messages:
             continue
@@ -50,9 +51,13 @@ def move_forward(
             new_part = advance(DeliveryState(parts[message_id][part]), report.state)
             if new_part != parts[message_id][part]:
                 parts[message_id][part] = moved[part] = new_part
+            elif report.state is DeliveryState.FAILED:
+                continue  # told before: since then it may wait to be sent again
         target: DeliveryState = report.state
         if target in {DeliveryState.FAILED, DeliveryState.UNCERTAIN}:
-            pass
+            if dispatch == "queued" and target is DeliveryState.FAILED:
+                # Half a reply is none: its other parts wait for whoever sends it again.
+                ended.append((message_id,))
         elif (
             dispatch == "uncertain"
             and report.message_id is not None
@@ -68,8 +73,7 @@ def move_forward(
         elif dispatch not in {None, "done"}:
             continue
         else:
-            states = _tries(parts[message_id].values()) or [report.state]
-            target = min(states, key=RANK.__getitem__)
+            target = _least(parts[message_id], places) or report.state
         new_state = advance(DeliveryState(state), target)
         if new_state != state:
             messages[message_id][2] = new_state
@@ -80,6 +84,8 @@ def move_forward(
         yield _SET_PARTS, [(*address, state) for address, state in sorted(moved.items())]
     if confirmed:
         yield _CONFIRM, confirmed
+    if ended:
+        yield _END_QUEUED, ended
     if not changed:
         return set()
     yield _SET_MESSAGES, [changed[id_] for id_ in sorted(changed)]
@@ -133,9 +139,21 @@ def _link(reports: Sequence[DeliveryReport]) -> Generator[Any, list[Row], None]:
         yield _LINK, rows
 
 
-def _tries(states: Iterable[str]) -> list[DeliveryState]:
-    """The parts that count: one that failed has been sent again under another id."""
-    return [DeliveryState(state) for state in states if state != DeliveryState.FAILED]
+def _least(parts: Mapping[Address, str], places: Mapping[Address, int]) -> DeliveryState | None:
+    """How far the part is that got least far; None where nothing is known of any.
+
+    An id that failed does not count where its part was sent again under another.
+    """
+    tries: defaultdict[int, list[DeliveryState]] = defaultdict(list)
+    for address, state in parts.items():
+        tries[places[address]].append(DeliveryState(state))
+    reached = []
+    for states in tries.values():
+        living = [state for state in states if state is not DeliveryState.FAILED]
+        if not living:
+            return DeliveryState.FAILED
+        reached.append(min(living, key=RANK.__getitem__))
+    return min(reached, key=RANK.__getitem__, default=None)
 
 
 def _entry(row: Row, appeal_id: int | None, now: datetime) -> Row:
@@ -244,6 +262,14 @@ _CONFIRM = Statement(
     """,
     message_id=ID,
     now=TIME,
+)
+
+_END_QUEUED = Statement(
+    """
+    UPDATE dispatches SET state = 'failed'
+    FROM {rows} WHERE dispatches.message_id = r.message_id AND dispatches.state = 'queued'
+    """,
+    message_id=ID,
 )
 
 _ADD_EARLY = Statement(

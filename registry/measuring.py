@@ -52,6 +52,8 @@ def addresses(text: str) -> Iterator[tuple[int, int]]:
 
 def _weight(text: str) -> int:
     """As X weighs it: an address is 23, an emoji 2 however it is put together."""
+    if "." not in text and "://" not in text:
+        return _plain_weight(text)
     total, start = 0, 0
     for begin, end in addresses(text):
         total += _plain_weight(text[start:begin]) + URL_WEIGHT
@@ -60,6 +62,8 @@ def _weight(text: str) -> int:
 
 
 def _plain_weight(text: str) -> int:
+    if len(text) == 1 and text < "\u0300":
+        return 1  # as most are that are measured one by one
     text, emoji = _EMOJI.subn("", unicodedata.normalize("NFC", text))
     letters = sum(
         1 if any(first <= ord(char) <= last for first, last in _LIGHT) else 2 for char in text

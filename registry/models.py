@@ -478,6 +478,14 @@ class AccountState(Table, table=True):
     """Whether sends may begin: an account can be red and send all the same."""
     details: dict[str, str] = _json()
     """What the provider told of the account, for people's eyes."""
+    refused_at: datetime | None = _time(nullable=True)
+    """When a reply was last refused for the account's own fault; None once one got through."""
+    refusal: str | None = None
+    refusal_cure: str | None = None
+    unread_since: datetime | None = _time(nullable=True)
+    """Since when polling fails; None once a poll succeeded."""
+    unread_reason: str | None = None
+    unread_cure: str | None = None
 
 
 class AccountValue(Table, table=True):

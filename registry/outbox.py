@@ -178,9 +178,11 @@ def settle(
         changed |= {o.claim.appeal_id for o in later if o.claim.appeal_id is not None}
     if over:
         yield _END, [(o.claim.id, o.claim.part, o.state) for o in over]
-        blocked = sorted({(o.claim.conversation_id, o.at) for o in over if o.blocked})
+        blocked = {
+            o.claim.conversation_id: (o.at, o.claim.last_inbound_at) for o in over if o.blocked
+        }
         if blocked:
-            yield _BLOCK, blocked
+            yield _BLOCK, [(id_, *blocked[id_]) for id_ in sorted(blocked)]
         changed |= yield from move_forward(
             [
                 (
@@ -310,6 +312,11 @@ def next_due(account: AccountKey, *, after: datetime) -> Script[datetime | None]
     """
     rows = yield _NEXT, [(account.channel, account.account, after)]
     return None if rows[0][0] is None else from_stored(rows[0][0])
+
+
+def forget_early(*, before: datetime) -> Script[None]:
+    """Remove reports on messages that never became ours: another program sends there too."""
+    yield _FORGET_OLD, [(before,)]
 
 
 def apply_early(*, now: datetime) -> Script[set[int]]:
@@ -485,16 +492,20 @@ _BLOCK = Statement(
     """
     UPDATE conversations SET blocked_at = coalesce(conversations.blocked_at, r.at)
     FROM {rows} WHERE conversations.id = r.id
+      AND (conversations.last_inbound_at IS NULL OR conversations.last_inbound_at <= r.seen)
     """,
     id=ID,
     at=TIME,
+    seen=TIME,
 )
+"""Whoever has written since our call began lets us through again."""
 
 _TOUCH = Statement(
     """
     INSERT INTO accounts (channel, account, health, summary, last_out_at)
     SELECT channel, account, 'ok', '', at FROM {rows} WHERE true
-    ON CONFLICT (channel, account) DO UPDATE SET last_out_at = excluded.last_out_at
+    ON CONFLICT (channel, account) DO UPDATE
+      SET last_out_at = excluded.last_out_at, refused_at = NULL
     """,
     channel=TEXT,
     account=TEXT,
@@ -537,6 +548,11 @@ _FORGET = Statement(
     account=TEXT,
     external_id=TEXT,
     state=TEXT,
+)
+
+_FORGET_OLD = Statement(
+    "DELETE FROM early_reports WHERE received_at < (SELECT r.before FROM {rows})",
+    before=TIME,
 )
 
 _EXPIRED = Statement(

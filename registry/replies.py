@@ -126,7 +126,11 @@ async def preview_reply(
         conversation = await _conversation(session, appeal)
         if capabilities is not None:
             carried = capabilities.of(public=conversation.public and not private)
-            closes_at = window_closes_at(carried, conversation.last_inbound_at)
+            closes_at = window_closes_at(
+                capabilities.of(public=conversation.public),
+                conversation.last_inbound_at,
+                private=private,
+            )
         await carrier(session, appeal, conversation, capabilities, manner, now=now)
     except CannotCarry as error:
         refused = error
@@ -183,13 +187,18 @@ async def retry_message(
         raise NotRetryable(
             str(message.state), "This message was written in the provider's own app; answer anew."
         )
+    if dispatch.state == "sending":
+        raise NotRetryable(
+            str(message.state), "A part of this message is being sent; try again when that is over."
+        )
     before = message.state
-    if dispatch.next_part >= dispatch.part_count:
-        # Every part went out and the provider then said that it was not delivered: all goes again.
-        dispatch.next_part = 0
+    first = await _first_failed(session, dispatch)
+    if first < dispatch.next_part:
+        # Parts that went out and were then not delivered: from the first of them all goes again.
+        dispatch.next_part = first
         await session.exec(
             update(ExternalId)
-            .where(col(ExternalId.message_id) == message_id)
+            .where(col(ExternalId.message_id) == message_id, col(ExternalId.part) >= first)
             .values(state=DeliveryState.FAILED)
         )
     dispatch.state, dispatch.due_at, dispatch.attempts = "queued", now, 0
@@ -207,6 +216,22 @@ async def retry_message(
     )
     await session.flush()
     return message
+
+
+async def _first_failed(session: AsyncSession, dispatch: Dispatch) -> int:
+    """The first part that did not reach the citizen, as far as is known."""
+    found = await session.exec(
+        select(ExternalId.part, ExternalId.state).where(
+            ExternalId.message_id == dispatch.message_id
+        )
+    )
+    failed: set[int] = set()
+    living: set[int] = set()
+    for part, state in found:
+        (failed if state == DeliveryState.FAILED else living).add(part)
+    first = min(failed - living, default=dispatch.next_part)
+    whole = dispatch.next_part >= dispatch.part_count and not failed - living
+    return 0 if whole else min(first, dispatch.next_part)
 
 
 async def _lock_appeal(session: AsyncSession, number: str) -> Appeal:

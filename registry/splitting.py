@@ -62,13 +62,24 @@ def split_text(text: str, *, limit: int, unit: TextUnit) -> list[str]:
     parts: list[str] = []
     start = 0
     while True:
-        if reach[start] == len(atoms):
+        last = reach[start]
+        if last == len(atoms) and measure("".join(atoms[start:]), unit) <= limit:
             parts.append("".join(atoms[start:]))
             break
         first = content[start] + 1 if good[start] else start + 1
-        cuts = [end for end in range(first, reach[start] + 1) if good[end] or not good[start]]
-        end = _best_cut(cuts, ranks, least=ends[start] + limit // 2, ends=ends)
-        parts.append("".join(atoms[start:end]))
+        cuts = [
+            end
+            for end in range(first, min(last, len(atoms) - 1) + 1)
+            if good[end] or not good[start]
+        ] or [start + 1]
+        while True:
+            end = _best_cut(cuts, ranks, least=ends[start] + limit // 2, ends=ends)
+            part = "".join(atoms[start:end])
+            # What is cut off an e-mail address may be an address by itself, and weigh more.
+            if len(cuts) == 1 or measure(part, unit) <= limit:
+                break
+            cuts.remove(end)
+        parts.append(part)
         start = end
     return parts
 

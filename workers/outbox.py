@@ -16,13 +16,15 @@ import structlog
 from connectors.base import (
     Blocked,
     Connector,
+    Diagnoses,
+    Health,
     Misconfigured,
     Retryable,
     SendError,
     Throttled,
     Uncertain,
 )
-from registry.accounts import REFUSED, REFUSED_AT, pause, set_health
+from registry.accounts import forget_refusal, note_refusal, pause, set_health
 from registry.db import Database
 from registry.errors import Unavailable
 from registry.media import MediaStore
@@ -77,6 +79,8 @@ class Pace:
     """How often to look when nothing wakes us."""
     down: float = 60.0
     """How long a send waits when its account turns out to be dead."""
+    longest_pause: float = 3600.0
+    """As long as a provider may make an account wait at a time: it tells again."""
 
 
 class Sender:
@@ -109,6 +113,10 @@ class Sender:
         self._budget = Budget(connector.capabilities.rate)
         self._spacing = timedelta(seconds=connector.capabilities.rate.per_conversation_seconds)
         self._next_at: dict[int, datetime] = {}
+        self._refused: set[int] = set()
+        """Conversations whose reply was refused for the account's fault since one got through."""
+        self._noted = True
+        """Whether such a refusal may stand in the account's state."""
         self._sending: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._settled: Gatherer[Outcome] | None = None
@@ -216,6 +224,7 @@ class Sender:
             log.exception("a connector failed while sending", account=str(self._account))
             reason = f"The connector failed while sending: {type(error).__name__}."
             return self._uncertain(claim, Uncertain(reason))
+        self._refused.clear()
         next_at = self._clock() + self._spacing
         self._space(claim.conversation_id, next_at)
         return Went(claim=claim, external_ids=sent.external_ids, at=sent.at, next_at=next_at)
@@ -233,21 +242,28 @@ class Sender:
         if isinstance(error, Uncertain):
             return self._uncertain(claim, error)
         if isinstance(error, Misconfigured):
-            await self._turn_red(error, now=now)
-            return self._later(claim, error, now + timedelta(seconds=self._pace.down), counts=False)
-        if isinstance(error, Throttled):
-            until = now + timedelta(seconds=error.retry_after)
+            if await self._is_down(claim, error, now=now):
+                wait = self._pace.down
+                return self._later(claim, error, now + timedelta(seconds=wait), counts=False)
+            if not self._worth_trying(claim, error, now=now):
+                return self._failed(claim, f"{error.reason} {error.cure}", error.code, now=now)
+            wait = self._pace.down * 2.0 ** min(claim.attempts, 6)
+            return self._later(claim, error, now + timedelta(seconds=wait), counts=True)
+        if isinstance(error, Retryable):
+            if not self._worth_trying(claim, error, now=now):
+                reason = f"Given up after many tries: {error.reason}"
+                return self._failed(claim, reason, error.code, now=now)
+            if not isinstance(error, Throttled):
+                wait = self._backoff(claim.attempts)
+                return self._later(claim, error, now + timedelta(seconds=wait), counts=True)
+            wait = min(error.retry_after, self._pace.longest_pause)
+            until = now + timedelta(seconds=wait)
             if error.whole_account:
                 await self._pause(until)
             else:
                 self._space(claim.conversation_id, until)
             return self._later(claim, error, until, counts=False)
-        if isinstance(error, Retryable):
-            worth_it = error.most_tries is None or claim.attempts + 1 < error.most_tries
-            if worth_it and (now - claim.created_at).total_seconds() < self._pace.give_up_after:
-                wait = timedelta(seconds=self._backoff(claim.attempts))
-                return self._later(claim, error, now + wait, counts=True)
-            error = SendError(f"Given up after many tries: {error.reason}", code=error.code)
+        await self._got_through()
         return Over(
             claim=claim,
             state=DeliveryState.FAILED,
@@ -256,6 +272,47 @@ class Sender:
             code=error.code,
             blocked=isinstance(error, Blocked),
         )
+
+    async def _got_through(self) -> None:
+        """The provider heard us, whatever it thinks of this reply: the account is not at fault."""
+        self._refused.clear()
+        if self._noted:
+            async with self._database.write() as session:
+                await forget_refusal(session, self._account)
+            self._noted = False
+
+    def _worth_trying(self, claim: Claim, error: SendError, *, now: datetime) -> bool:
+        most = error.most_tries if isinstance(error, Retryable) else None
+        if most is not None and claim.attempts + 1 >= most:
+            return False
+        return (now - claim.created_at).total_seconds() < self._pace.give_up_after
+
+    def _failed(self, claim: Claim, reason: str, code: str | None, *, now: datetime) -> Over:
+        return Over(claim=claim, state=DeliveryState.FAILED, at=now, reason=reason, code=code)
+
+    async def _is_down(self, claim: Claim, error: Misconfigured, *, now: datetime) -> bool:
+        """Whether the account is at fault, and not something that only this reply meets.
+
+        It is when it says so itself, or when replies to different citizens are refused and none
+        gets through in between. It is then red, and else yellow until a reply gets through.
+        """
+        self._refused.add(claim.conversation_id)
+        self._noted = True
+        async with self._database.write() as session:
+            await note_refusal(
+                session, self._account, reason=error.reason, cure=error.cure, now=now
+            )
+        down = len(self._refused) > 1 or not isinstance(self._connector, Diagnoses)
+        if not down:
+            assert isinstance(self._connector, Diagnoses)
+            try:
+                async with asyncio.timeout(self._pace.send_timeout):
+                    down = (await self._connector.check()).health is Health.DOWN
+            except TimeoutError:
+                down = True
+        if down:
+            await self._turn_red(error, now=now)
+        return down
 
     def _uncertain(self, claim: Claim, error: Uncertain) -> Outcome:
         now = self._clock()
@@ -289,7 +346,6 @@ class Sender:
                 health="down",
                 summary=error.reason,
                 cure=error.cure,
-                details={REFUSED: error.reason, REFUSED_AT: now.isoformat()},
                 now=now,
             )
 
@@ -299,15 +355,21 @@ class Sender:
             await pause(session, self._account, until=until)
 
     async def _record(self, outcome: Outcome) -> None:
-        """Settle, as long as it takes: what is not written here would end as uncertain."""
+        """Settle, as long as it takes: what is not written here would end as uncertain.
+
+        Once the hub stops, only as long as the lease lasts: it ends so then in any case.
+        """
         assert self._settled is not None
-        wait = self._pace.first_retry
+        wait, waited = self._pace.first_retry, 0.0
         while True:
             try:
                 return await self._settled.add(outcome)
             except Unavailable:
                 log.warning("a send waits to be settled", account=str(self._account))
+                if self._stopping.is_set() and waited >= self._pace.lease:
+                    return None
                 await asyncio.sleep(wait)
+                waited += wait
                 wait = min(wait * 2, self._pace.lease)
 
     async def _settle(self, outcomes: Sequence[Outcome]) -> None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 import structlog
 
 from connectors.base import Connector, Misconfigured, Polls, SendError, Throttled
-from registry.accounts import set_health
+from registry.accounts import note_read, note_unread
 from registry.cursors import read_cursor, save_cursor
 from registry.db import Database
 from registry.errors import Unavailable
@@ -80,6 +80,8 @@ class _Poller:
         self._clock = clock
         self._lease = f"poll:{account}"
         self._failures = 0
+        self._well = False
+        """Whether the last poll succeeded, and that was noted."""
 
     async def run(self) -> None:
         """Poll whenever the lease is ours; the lease is given back at the end."""
@@ -101,10 +103,17 @@ class _Poller:
             log.warning("polling waits", account=str(self._account), reason=str(error))
             return self._failed()
         except Misconfigured as error:
-            await self._turn_red(error)
+            log.error("polling is refused", account=str(self._account), reason=error.reason)
+            await self._note(error.reason, error.cure)
             return LONGEST_RETRY
         except (SendError, TimeoutError) as error:
-            log.warning("a poll failed", account=str(self._account), reason=str(error))
+            reason = error.reason if isinstance(error, SendError) else "It does not answer in time."
+            log.warning("a poll failed", account=str(self._account), reason=reason)
+            await self._note(reason, None)
+            return self._failed()
+        except Exception as error:  # one account's fault stops no other
+            log.exception("a connector failed while polling", account=str(self._account))
+            await self._note(f"The connector failed: {type(error).__name__}.", None)
             return self._failed()
         self._failures = 0
         return 0.0
@@ -141,6 +150,10 @@ class _Poller:
             await asyncio.sleep(error.retry_after)
             return
         await asyncio.gather(*(self._bus.put(self._envelope(body)) for body in page.bodies))
+        if not self._well:
+            async with self._database.write() as session:
+                await note_read(session, self._account)
+            self._well = True
         if page.cursor is not None and page.cursor != cursor:
             await self._database.run(save_cursor(self._account, page.cursor, now=self._clock()))
         if page.pause and not page.more:
@@ -160,13 +173,16 @@ class _Poller:
         self._failures += 1
         return min(FIRST_RETRY * 2.0 ** min(self._failures - 1, 30), LONGEST_RETRY)
 
-    async def _turn_red(self, error: Misconfigured) -> None:
-        log.error("the account is down", account=str(self._account), reason=error.reason)
-        async with self._database.write() as session:
-            await set_health(
-                session, self._account, health="down", summary=error.reason, cure=error.cure,
-                now=self._clock(),
-            )  # fmt: skip
+    async def _note(self, reason: str, cure: str | None) -> None:
+        """Show that nothing is read; the next poll that succeeds ends it."""
+        self._well = False
+        try:
+            async with self._database.write() as session:
+                await note_unread(
+                    session, self._account, reason=reason, cure=cure, now=self._clock()
+                )
+        except Unavailable as error:
+            log.warning("an account's health could not be noted", reason=str(error))
 
     async def _release(self) -> None:
         try:

@@ -13,6 +13,7 @@ from registry.accounts import account_states, set_health
 from registry.db import Database
 from registry.errors import Unavailable
 from registry.leases import hold
+from registry.outbox import forget_early
 from registry.traffic import KEPT, forget_traffic
 from registry.types import AccountKey, Clock, utc_now
 from workers.bus import Bus, Topic
@@ -20,6 +21,9 @@ from workers.outbox import tidy_outbox
 from workers.watch import watched
 
 log = structlog.get_logger(__name__)
+
+EARLY_KEPT = timedelta(days=7)
+"""A report that nothing was sent for in so long is about another program's message."""
 
 CHECK_TIMEOUT = 30.0
 """Seconds for one account's check."""
@@ -56,13 +60,14 @@ async def run_schedule(
 
     async def forget() -> None:
         await database.run(forget_traffic(before=clock() - KEPT))
+        await database.run(forget_early(before=clock() - EARLY_KEPT))
 
     scheduler = AsyncIOScheduler(timezone="UTC")
     # Who starts the hub checks the accounts first, once they are registered.
     for tick in (
         Tick("accounts", 60, check, at_once=False),
         Tick("outbox", 5, tidy),
-        Tick("traffic", 3600, forget),
+        Tick("forget", 3600, forget),
     ):
         first = clock() + timedelta(seconds=0 if tick.at_once else tick.seconds)
         scheduler.add_job(
@@ -155,14 +160,19 @@ def _can_send(diagnosis: Diagnosis) -> bool:
 
 async def refresh_accounts(connectors: Mapping[AccountKey, Connector]) -> None:
     """Let every account renew what would end soon; what fails shows in its next check."""
-    for account, connector in connectors.items():
-        if not isinstance(connector, Refreshes):
-            continue
-        try:
-            async with asyncio.timeout(CHECK_TIMEOUT):
-                await connector.refresh()
-        except (SendError, TimeoutError) as error:
-            log.warning("an account was not refreshed", account=str(account), reason=str(error))
+    await asyncio.gather(*(_refresh(*account) for account in connectors.items()))
+
+
+async def _refresh(account: AccountKey, connector: Connector) -> None:
+    if not isinstance(connector, Refreshes):
+        return
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT):
+            await connector.refresh()
+    except (SendError, Unavailable, TimeoutError) as error:
+        log.warning("an account was not refreshed", account=str(account), reason=str(error))
+    except Exception:  # one account's fault blinds no other
+        log.exception("a connector failed while refreshing", account=str(account))
 
 
 async def _diagnose(connector: Connector) -> Diagnosis:
@@ -177,4 +187,11 @@ async def _diagnose(connector: Connector) -> Diagnosis:
             health=Health.DEGRADED,
             summary="The provider did not answer the check in time.",
             cure="Look at the network and at the provider's status page.",
+        )
+    except Exception as error:  # one account's fault blinds no other
+        log.exception("a connector failed while checking", channel=connector.name)
+        return Diagnosis(
+            health=Health.DEGRADED,
+            summary=f"The check itself failed: {type(error).__name__}.",
+            cure="Look in the hub's log, and report it.",
         )

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from connectors.base import Diagnosis, Health
-from registry.accounts import REFUSED, REFUSED_AT
 from registry.db import Database
 from registry.models import AccountState
 from registry.traffic import SLOT, Slot, read_traffic, slot_of
@@ -26,6 +25,10 @@ FORGED_WITHIN = timedelta(minutes=10)
 FORGED_MANY = 5
 """So many forgeries, and more than what was genuine, mean that the secret differs."""
 
+UNREAD_FOR = timedelta(minutes=3)
+"""A provider that cannot be polled for so long is no hiccup."""
+PAUSED_FOR = timedelta(minutes=5)
+
 LOOKS_BACK = timedelta(weeks=WEEKS) + LONGEST_SILENCE + SLOT
 
 
@@ -37,29 +40,64 @@ async def watched(
     *,
     now: datetime,
 ) -> Diagnosis:
-    """The worst of what the provider told, what its traffic shows and how the last reply went."""
+    """The worst of what the provider told and of what we see: traffic, polls, replies, pauses."""
     slots = await database.run(read_traffic(account, since=now - LOOKS_BACK))
     shown = judge(slots, last_in_at=None if state is None else state.last_in_at, now=now)
-    for other in (shown, _refused(state)):
+    found = (
+        [shown]
+        if state is None
+        else [_unread(state, now), shown, _refused(state), _paused(state, now)]
+    )
+    for other in found:
         if other is not None and _BADNESS[other.health] > _BADNESS[told.health]:
-            told = replace(other, details={**told.details, **other.details})
+            told = replace(other, details=told.details)
     return told
 
 
-def _refused(state: AccountState | None) -> Diagnosis | None:
+def _refused(state: AccountState) -> Diagnosis | None:
     """An account whose last reply was refused is not green, whatever it says of itself.
 
-    It may try again: the refusal is over once a reply has gone out.
+    It may try again: the refusal is over once a reply has got through.
     """
-    if state is None or REFUSED not in state.details:
-        return None
-    if state.last_out_at and state.last_out_at > datetime.fromisoformat(state.details[REFUSED_AT]):
+    if state.refused_at is None:
         return None
     return Diagnosis(
         health=Health.DEGRADED,
-        summary=f"The last reply was refused: {state.details[REFUSED]}",
-        cure=state.cure,
-        details={name: state.details[name] for name in (REFUSED, REFUSED_AT)},
+        summary=f"The last reply was refused: {state.refusal}",
+        cure=state.refusal_cure,
+    )
+
+
+def _unread(state: AccountState, now: datetime) -> Diagnosis | None:
+    """An account that cannot be polled brings nothing; its replies may go out all the same."""
+    if state.unread_since is None:
+        return None
+    since = f"{state.unread_since:%Y-%m-%d %H:%M} UTC"
+    if state.unread_cure is not None:
+        return Diagnosis(
+            health=Health.DOWN,
+            summary=f"Nothing has been read since {since}: {state.unread_reason}",
+            cure=state.unread_cure,
+            can_send=True,
+        )
+    if now - state.unread_since < UNREAD_FOR:
+        return None
+    return Diagnosis(
+        health=Health.DEGRADED,
+        summary=f"Nothing could be read since {since}: {state.unread_reason}",
+        cure="Look at the network and at the provider's status page; it is tried again by itself.",
+    )
+
+
+def _paused(state: AccountState, now: datetime) -> Diagnosis | None:
+    """Replies that wait for long because the provider asked for it are told of."""
+    if state.paused_until is None or state.paused_until - now < PAUSED_FOR:
+        return None
+    return Diagnosis(
+        health=Health.DEGRADED,
+        summary=f"The provider asked for a pause: replies go out from "
+        f"{state.paused_until:%Y-%m-%d %H:%M} UTC on.",
+        cure="Nothing is lost; if it comes often, ask the provider for a higher limit.",
     )
 
 

@@ -10,7 +10,7 @@ from connectors.base import Connector, SendError, Templates
 from hub.api.exchange import json_response
 from hub.keys import CONNECTORS, DATABASE
 from hub.problems import Problem, of_provider
-from registry.accounts import REFUSED_AT, account_states
+from registry.accounts import account_states
 from registry.inbox import count_waiting
 from registry.models import AccountState
 from registry.types import AccountKey, Capabilities
@@ -142,5 +142,5 @@ def _shown(
         queued=queued,
         can_send=connector is not None and state.can_send,
         capabilities=None if connector is None else connector.capabilities,
-        details={name: said for name, said in state.details.items() if name != REFUSED_AT},
+        details=state.details,
     )

@@ -201,12 +201,11 @@ async def _filled_in(
         wrong = ", ".join([*missing, *sorted(unknown)])
         wanted = ", ".join(found.variables) or "none"
         raise invalid("template", f"its variables are {wanted}; look at {wrong}.")
-    text = found.text
-    for name, value in chosen.variables.items():
-        text = text.replace(f"{{{{{name}}}}}", value)
+    text = _VARIABLE.sub(lambda m: chosen.variables.get(m[1], m[0]), found.text)
     return text, ChosenTemplate(id=chosen.id, language=chosen.language, variables=chosen.variables)
 
 
+_VARIABLE = re.compile(r"\{\{(\w+)\}\}")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 

@@ -12,6 +12,10 @@ MOST_AN_HOUR = 3
 """Of one contact: whoever opens more is a machine that answers ours, and is not answered."""
 
 
+LATEST = timedelta(hours=1)
+"""Older messages are a backlog: who wrote them days ago would wonder, and windows are closed."""
+
+
 def acknowledge(batch: Batch, opened: Sequence[Opening]) -> Steps:
     """Queue an acknowledgement for each appeal that a citizen's message opened."""
     if batch.rules.acknowledge is None:
@@ -45,6 +49,8 @@ def _text(batch: Batch, opening: Opening) -> str | None:
     """What the citizen reads; None where they are not answered. What we wrote opens silently."""
     item = opening.item
     if batch.rules.acknowledge is None or not isinstance(item, InboundMessage):
+        return None
+    if batch.now - item.sent_at > LATEST:
         return None
     return batch.rules.acknowledge(
         channel=item.channel,

@@ -75,7 +75,8 @@ SET_LANGUAGES = Statement(
 
 UNDER_WAY = Statement(
     """
-    SELECT c.channel, c.account, c.key, d.message_id, CAST(d.parts AS text), d.next_part
+    SELECT c.channel, c.account, c.key, d.message_id, CAST(d.parts AS text), d.next_part,
+      m.state_at
     FROM {rows} JOIN conversations c
       ON c.channel = r.channel AND c.account = r.account AND c.key = r.key
     JOIN conversations o ON o.contact_id = c.contact_id AND o.channel = c.channel

@@ -320,13 +320,13 @@ async def test_a_dead_account_waits_says_so_and_goes_on_after_the_cure(
     await outbox.reply(first, "А")
     await outbox.reply(second, "Б")
     outbox.connector.script.append(Misconfigured("The token is dead.", cure="Set a new token."))
+    outbox.connector.health = Diagnosis(health=Health.DOWN, summary="The token is dead.")
     await outbox.send_due()
     sent_before = len(outbox.connector.sent)
     with pytest.raises(CannotCarry) as refused:
         await outbox.reply(first, "В")
     assert refused.value.code == "account_down"
     assert refused.value.instead == "Set a new token."
-    outbox.connector.health = Diagnosis(health=Health.DOWN, summary="The token is dead.")
     clock.advance(timedelta(minutes=5))
     check = {MAIN: outbox.connector}
     await check_accounts(check, database=outbox.database, bus=outbox.bus, clock=clock)

@@ -35,6 +35,12 @@ def upgrade() -> None:
     )
     op.execute("UPDATE accounts SET can_send = false WHERE health = 'down'")
     op.add_column("accounts", sa.Column("details", Json, server_default="{}", nullable=False))
+    op.add_column("accounts", sa.Column("refused_at", UtcTime(), nullable=True))
+    op.add_column("accounts", sa.Column("refusal", sa.String(), nullable=True))
+    op.add_column("accounts", sa.Column("refusal_cure", sa.String(), nullable=True))
+    op.add_column("accounts", sa.Column("unread_since", UtcTime(), nullable=True))
+    op.add_column("accounts", sa.Column("unread_reason", sa.String(), nullable=True))
+    op.add_column("accounts", sa.Column("unread_cure", sa.String(), nullable=True))
     op.add_column(
         "contacts",
         sa.Column("language_fixed", sa.Boolean(), server_default=sa.false(), nullable=False),
