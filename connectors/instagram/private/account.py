@@ -75,6 +75,15 @@ class _Red:
     until: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """How the account was found to be; until when that stands, nobody asks Instagram again."""
+
+    at: datetime
+    until: datetime
+    found: Diagnosis
+
+
 class PrivateInstagram:
     """One account; every call of instagrapi is made in a thread of its own."""
 
@@ -116,7 +125,7 @@ class PrivateInstagram:
         self._red: _Red | None = None
         self._reds = 0
         self._later: SendError | None = None
-        self._told: tuple[datetime, Diagnosis] | None = None
+        self._told: _Told | None = None
 
     # --- Receiving -------------------------------------------------------------------------------
 
@@ -141,13 +150,10 @@ class PrivateInstagram:
         try:
             bodies = await self._looked(state)
         except Misconfigured as error:
-            self._reds += 1
-            rest = min(FIRST_REST * 2 ** min(self._reds - 1, 10), LONGEST_REST)
-            self._red = _Red(error, now + rest)
-            await self._tell(now, _down(error))
+            await self._rest(error, now)
             raise
         except Throttled as error:
-            await self._tell(now, Diagnosis(health=Health.DEGRADED, summary=error.reason))
+            await self._pause(error, now)
             raise
         except SendError as error:
             await self._tell(now, Diagnosis(health=Health.DOWN, summary=error.reason))
@@ -235,7 +241,10 @@ class PrivateInstagram:
     # --- The account -----------------------------------------------------------------------------
 
     async def check(self) -> Diagnosis:
-        """How the account is: as its last call showed, and asked only where none did lately."""
+        """How the account is: as its last call showed, and asked only where none did lately.
+
+        While it rests or pauses it is as it was then, and Instagram is left in peace.
+        """
         now = self._context.clock()
         try:
             found = await self._known(now) or await self._examined(now)
@@ -256,17 +265,29 @@ class PrivateInstagram:
 
     async def _known(self, now: datetime) -> Diagnosis | None:
         """What the last call showed, in this process or in the one that polls."""
-        if self._told is not None and now - self._told[0] < FRESH:
-            return self._told[1]
+        if self._red is not None and now < self._red.until:
+            return _down(self._red.error)
+        told = [one for one in (self._told, await self._kept()) if one is not None]
+        if not told:
+            return None
+        last = max(told, key=lambda one: one.at)
+        return last.found if now < last.until else None
+
+    async def _kept(self) -> _Told | None:
+        """What a process told the others."""
         try:
             kept = json.loads(await self._store.read("state") or "null")
-            if kept and now - datetime.fromisoformat(kept["at"]) < FRESH:
-                return Diagnosis(
+            if kept is None:
+                return None
+            return _Told(
+                at=datetime.fromisoformat(kept["at"]),
+                until=datetime.fromisoformat(kept["until"]),
+                found=Diagnosis(
                     health=Health(kept["health"]), summary=kept["summary"], cure=kept["cure"]
-                )
+                ),
+            )
         except (ValueError, KeyError, TypeError):
-            pass
-        return None
+            return None
 
     async def _examined(self, now: datetime) -> Diagnosis:
         """Ask Instagram who we are."""
@@ -275,10 +296,13 @@ class PrivateInstagram:
                 lambda client: client.get("accounts/current_user/", {"edit": "true"})
             )
         except Misconfigured as error:
-            found = _down(error)
+            return await self._rest(error, now)
+        except Throttled as error:
+            return await self._pause(error, now)
         except SendError as error:
             return Diagnosis(health=Health.DOWN, summary=error.reason)
         else:
+            self._red = None
             user = answer.get("user")
             name = user.get("username") if isinstance(user, dict) else None
             found = Diagnosis(
@@ -290,19 +314,46 @@ class PrivateInstagram:
         await self._tell(now, found)
         return found
 
-    async def _tell(self, now: datetime, found: Diagnosis) -> None:
+    async def _rest(self, error: Misconfigured, now: datetime) -> Diagnosis:
+        """Leave the account to the person who must act, each time for longer."""
+        self._reds += 1
+        rest = min(FIRST_REST * 2 ** min(self._reds - 1, 10), LONGEST_REST)
+        self._red = _Red(error, now + rest)
+        found = _down(error)
+        await self._tell(now, found, until=now + rest)
+        return found
+
+    async def _pause(self, error: Throttled, now: datetime) -> Diagnosis:
+        """Leave Instagram alone for as long as it asks."""
+        until = now + timedelta(seconds=error.retry_after)
+        found = Diagnosis(
+            health=Health.DEGRADED,
+            summary=f"{error.reason} The account pauses until {until:%H:%M} UTC.",
+        )
+        await self._tell(now, found, until=until)
+        return found
+
+    async def _tell(
+        self, now: datetime, found: Diagnosis, *, until: datetime | None = None
+    ) -> None:
         """Keep how the account is, for the processes that do not poll it."""
-        before, self._told = self._told, (now, found)
-        if before is None or before[1].health is not found.health or now - before[0] > FRESH / 3:
-            kept = {
-                "at": now.isoformat(),
-                "health": found.health,
-                "summary": found.summary,
-                "cure": found.cure,
-            }
-            await self._store.write("state", json.dumps(kept))
-        else:
-            self._told = (before[0], found)
+        until = max(now + FRESH, until or now)
+        before, self._told = self._told, _Told(now, until, found)
+        if (
+            before is not None
+            and before.found.health is found.health is Health.OK
+            and now - before.at <= FRESH / 3
+        ):
+            self._told = _Told(before.at, before.until, found)
+            return
+        kept = {
+            "at": now.isoformat(),
+            "until": until.isoformat(),
+            "health": found.health,
+            "summary": found.summary,
+            "cure": found.cure,
+        }
+        await self._store.write("state", json.dumps(kept))
 
     async def close(self) -> None:
         """Let go of the thread and the connections; idempotent."""

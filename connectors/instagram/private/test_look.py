@@ -483,3 +483,60 @@ async def test_a_person_must_act_before_anything_is_fetched(city: City) -> None:
         await city.page()
     found = await city.account.check()
     assert (found.health, found.cure is not None) == (Health.DOWN, True)
+
+
+async def test_while_a_red_account_rests_it_stays_red_and_instagram_is_asked_nothing(
+    city: City,
+) -> None:
+    city.sandbox.fail_next(refusal(said.CHALLENGE), times=2)
+    for _ in range(2):
+        with pytest.raises(Misconfigured):
+            await city.page()
+        city.clock.pass_(minutes=16)
+    calls = len(city.sandbox.calls)
+    first = city.account
+    for _ in range(13):  # the second rest lasts from minute 16 to 46
+        for account in (first, city.open()):
+            found = await account.check()
+            assert (found.health, found.cure is not None) == (Health.DOWN, True)
+        with pytest.raises(Misconfigured):
+            await first.poll(city.cursor)
+        city.clock.pass_(minutes=1)
+    assert len(city.sandbox.calls) == calls
+    city.clock.pass_(minutes=2)
+    assert (await first.check()).health is Health.OK
+    await first.poll(city.cursor)
+
+
+async def test_an_examination_that_finds_the_account_red_is_a_rest_as_well(city: City) -> None:
+    city.sandbox.fail_next(refusal(said.CHALLENGE), times=2)
+    with pytest.raises(Misconfigured):
+        await city.page()
+    city.clock.pass_(minutes=16)
+    assert (await city.account.check()).health is Health.DOWN
+    calls = len(city.sandbox.calls)
+    city.clock.pass_(minutes=29)
+    with pytest.raises(Misconfigured):
+        await city.page()
+    assert len(city.sandbox.calls) == calls
+    city.clock.pass_(minutes=2)
+    await city.page()
+
+
+async def test_while_instagram_asks_for_patience_nothing_is_asked_to_see_how_it_is(
+    city: City,
+) -> None:
+    city.sandbox.fail_next(refusal(said.FEEDBACK))
+    with pytest.raises(Throttled):
+        await city.page()
+    calls = len(city.sandbox.calls)
+    until = f"{city.clock.now + timedelta(hours=1):%H:%M} UTC"
+    for _ in range(59):
+        city.clock.pass_(minutes=1)
+        found = await city.account.check()
+        assert found.health is Health.DEGRADED
+        assert f"pauses until {until}" in found.summary
+    assert (await city.open().check()).health is Health.DEGRADED
+    assert len(city.sandbox.calls) == calls
+    city.clock.pass_(minutes=2)
+    assert (await city.account.check()).health is Health.OK
