@@ -62,8 +62,8 @@ def _weight(text: str) -> int:
 
 
 def _plain_weight(text: str) -> int:
-    if len(text) == 1 and text < "\u0300":
-        return 1  # as most are that are measured one by one
+    if len(text) == 1 and (text < "\u0300" or "\u0400" <= text < "\u0530"):
+        return 1  # Latin and Cyrillic letters, which cutting measures one by one
     text, emoji = _EMOJI.subn("", unicodedata.normalize("NFC", text))
     letters = sum(
         1 if any(first <= ord(char) <= last for first, last in _LIGHT) else 2 for char in text
