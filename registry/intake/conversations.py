@@ -20,6 +20,9 @@ from registry.statements import Row
 from registry.states import Status
 from registry.types import ContactEvent, ContactPoint, Echo, InboundMessage, Sender
 
+PHONE = "tel"
+"""The scheme of phone numbers, with their plus."""
+
 _Point: TypeAlias = tuple[str, str]
 _People: TypeAlias = Mapping[Address, tuple[Sender, bool]]
 """Who speaks in each conversation, and whether it is a public one."""
@@ -152,6 +155,7 @@ def _go_on(
     that belong to somebody known by another.
     """
     renames = []
+    names = yield from _names(missing, people, holders)
     for address in missing:
         sender, public = people[address]
         name, points = _point(sender), _points(sender)
@@ -160,6 +164,8 @@ def _go_on(
             continue
         holder = holders[known[0]]
         if name not in holders:
+            if names[holder.contact_id] - set(points):
+                continue  # a number that changed hands, or is shared: they are somebody else
             yield sql.ADD_POINTS, [(new_id(), holder.contact_id, *name, batch.now)]
             _learn(holders, (yield sql.POINTS, [name]))
         if public or address[-1] != sender.point.value:
@@ -180,6 +186,34 @@ def _go_on(
     yield sql.RENAME, renames
     _remember(batch, (yield sql.CONVERSATIONS, [row[:3] for row in renames]))
     return [address for address in missing if address not in batch.conversations]
+
+
+def _names(
+    missing: Sequence[Address], people: _People, holders: _Holders
+) -> Generator[Any, list[Row], dict[int, set[_Point]]]:
+    """What those are called already who might get another name, in the scheme of that name.
+
+    Their own phones are left out: people have several, and give them up.
+    """
+    wanted: dict[int, set[str]] = {}
+    for address in missing:
+        sender = people[address][0]
+        if _point(sender) not in holders:
+            for point in _points(sender):
+                if point in holders:
+                    wanted.setdefault(holders[point].contact_id, set()).add(sender.point.scheme)
+    names: dict[int, set[_Point]] = {contact_id: set() for contact_id in wanted}
+    if wanted:
+        for contact_id, scheme, value in (yield sql.NAMES, [(id_,) for id_ in sorted(wanted)]):
+            names[contact_id].add((scheme, value))
+    return {
+        contact_id: {
+            (scheme, value)
+            for scheme, value in points
+            if scheme in wanted[contact_id] and (PHONE, f"+{value}") not in points
+        }
+        for contact_id, points in names.items()
+    }
 
 
 def _add_contacts(batch: Batch, senders: Sequence[Sender], holders: _Holders) -> Steps:

@@ -123,6 +123,15 @@ POINTS = Statement(
     value=TEXT,
 )
 
+NAMES = Statement(
+    """
+    SELECT p.contact_id, p.scheme, p.value
+    FROM {rows} JOIN contact_points p ON p.contact_id = r.contact_id
+    """,
+    contact_id=ID,
+)
+"""By what names contacts are known."""
+
 ADD_POINTS = Statement(
     """
     INSERT INTO contact_points (id, contact_id, scheme, value, created_at)
