@@ -37,7 +37,7 @@ def _address(value: str) -> str:
 ApiBase: TypeAlias = Annotated[str, AfterValidator(_address)]
 """Where a provider's API is found, without a slash at its end."""
 Secret: TypeAlias = Annotated[
-    SecretStr, matching(r"[!-~]{8,2048}", "at least 8 characters without blanks are needed")
+    SecretStr, matching(r"[!-~]{8,2048}", "8 or more characters without blanks are needed")
 ]
 """What stands in a header or a form: no blanks, and too long to be guessed."""
 MetaId: TypeAlias = Annotated[
