@@ -80,6 +80,7 @@ class TwitterConnector:
         self._purse = Purse(
             context.store(AccountKey(self.name, account)),
             cap=None if cap is None else micro(cap),
+            cheapest=micro(min(settings.prices.post, settings.prices.dm)),
             account=account,
             clock=context.clock,
         )
@@ -231,6 +232,8 @@ class TwitterConnector:
             found,
             spent=spent,
             cap=cap,
+            page=self._poller.least if self.polls else 0,
+            cheapest=self._purse.cheapest,
             until=f"{next_month(now):%Y-%m-%d}",
             account=self.account,
         )

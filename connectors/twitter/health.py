@@ -82,9 +82,20 @@ def delivered(handle: str, standing: Standing, hook: str, details: Mapping[str, 
 
 
 def within_means(
-    found: Diagnosis, *, spent: int, cap: int | None, until: str, account: str
+    found: Diagnosis,
+    *,
+    spent: int,
+    cap: int | None,
+    page: int,
+    cheapest: int,
+    until: str,
+    account: str,
 ) -> Diagnosis:
-    """The same, unless the money is a worse trouble."""
+    """The same, unless the money is a worse trouble.
+
+    `page` is what it costs at least to read, 0 where X delivers; `cheapest` the least that a send
+    costs. All are in millionths of a dollar.
+    """
     if cap is None or found.health is Health.DOWN:
         return found
     cure = (
@@ -98,6 +109,16 @@ def within_means(
             summary=f"The monthly_cap of {dollars(cap)} is spent: nothing is read or sent.",
             cure=cure,
             can_send=False,
+        )
+    if cap - spent < max(page, cheapest):
+        means = "reading" if cap - spent >= cheapest else "a reply"
+        return replace(
+            found,
+            health=Health.DOWN,
+            summary=f"{dollars(spent)} of the monthly_cap of {dollars(cap)} are spent: what is "
+            f"left does not pay for {means}.",
+            cure=cure,
+            can_send=cap - spent >= cheapest,
         )
     if spent >= cap * WARN_AT:
         return replace(

@@ -4,7 +4,8 @@ Each page is a delivery as X gave it. X gives the newest first: a poll goes back
 already, some pages at a time, and its cursor tells how far it came, so that a stop in between
 loses nothing. Posts are asked for between two ids; direct messages can only be paged back.
 
-What is read is paid for, a thing once a day however often it is read (by UTC).
+What is read is paid for, a thing once a day however often it is read (by UTC), and so is each
+person whose name comes with it.
 
 Sources: https://docs.x.com/x-api/posts/user-mention-timeline-by-user-id,
 https://docs.x.com/x-api/direct-messages/lookup/introduction,
@@ -77,8 +78,13 @@ class _Thing(Struct):
     id: str
 
 
+class _Includes(Struct):
+    users: list[_Thing] = []
+
+
 class _Page(Struct):
     data: list[_Thing] = []
+    includes: _Includes = field(default_factory=_Includes)
     meta: _Meta = field(default_factory=_Meta)
 
 
@@ -94,11 +100,19 @@ class Poller:
     ) -> None:
         self._purse = purse
         self._post, self._dm = micro(prices.read_post), micro(prices.read_dm)
+        self._user = micro(prices.read_user)
+        self._met: tuple[str, set[int]] = ("", set())
+        """A day, and the people who were paid for on it, as far as this process knows."""
         self._user_id = user_id
         self._seconds = seconds
         self._clock = clock
         self._until: dict[str, datetime] = {}
         """Kinds that X lets us ask for again only then."""
+
+    @property
+    def least(self) -> int:
+        """What there must be to read both kinds, in millionths of a dollar."""
+        return max(FEWEST_POSTS * (self._post + self._user), self._dm + 2 * self._user)
 
     async def poll(self, client: "Client", cursor: str | None) -> Page:
         """Read what is new. What one kind brought is not lost over the other's failure.
@@ -151,8 +165,11 @@ class Poller:
         came: list[bytes] = []
         try:
             for _ in range(PAGES):
-                booking = await self._purse.booked(self._post, least=FEWEST_POSTS, most=POSTS)
-                read = 0
+                # Each post may be by somebody new.
+                booking = await self._purse.booked(
+                    self._post + self._user, least=FEWEST_POSTS, most=POSTS
+                )
+                spent = 0
                 try:
                     reply = await client.mentions(
                         self._user_id,
@@ -160,10 +177,10 @@ class Poller:
                         until_id=None if state.until is None else str(state.until),
                         max_results=booking.count,
                     )
-                    ids, next_token = _read(reply.body)
-                    read = len(ids)
+                    ids, people, next_token = _read(reply.body)
+                    spent = len(ids) * self._post + self._introduced(people)
                 finally:
-                    await booking.settle(read)
+                    await booking.settle(spent)
                 if ids:
                     came.append(reply.body)
                     state.newest = max(state.newest, *ids)
@@ -182,20 +199,24 @@ class Poller:
         try:
             for _ in range(PAGES):
                 today = f"{self._clock():%Y-%m-%d}"
-                booking = await self._purse.booked(self._dm, least=1, most=MESSAGES)
-                read = 0
+                # X names us too, beside whoever else takes part.
+                booking = await self._purse.booked(
+                    self._dm + self._user, least=1, most=MESSAGES, besides=self._user
+                )
+                spent = 0
                 try:
                     reply = await client.messages(token=state.token, max_results=booking.count)
-                    ids, next_token = _read(reply.body)
+                    ids, people, next_token = _read(reply.body)
                     fresh = {one for one in ids if one > state.since}
                     read = len(fresh) if state.paid == today else len(ids)
+                    spent = read * self._dm + self._introduced(people)
                 except Rejected:
                     if state.token is None:
                         raise
                     state.token = None  # it has expired: from the newest again
                     continue
                 finally:
-                    await booking.settle(read)
+                    await booking.settle(spent)
                 state.paid = today
                 if fresh:
                     came.append(_only(reply.body, fresh) if len(fresh) < len(ids) else reply.body)
@@ -208,6 +229,15 @@ class Poller:
             return True
         finally:
             bodies += reversed(came)
+
+    def _introduced(self, people: set[int]) -> int:
+        """What the names of these people cost: each is paid for once a day."""
+        today = f"{self._clock():%Y-%m-%d}"
+        if self._met[0] != today:
+            self._met = (today, set())
+        new = people - self._met[1]
+        self._met[1].update(new)
+        return len(new) * self._user
 
 
 def _state(cursor: str | None, floor: int) -> Cursor:
@@ -222,11 +252,12 @@ def _state(cursor: str | None, floor: int) -> Cursor:
     return state
 
 
-def _read(body: bytes) -> tuple[list[int], str | None]:
-    """The ids of a page, and the name of the next."""
+def _read(body: bytes) -> tuple[list[int], set[int], str | None]:
+    """The ids of a page, those of the people it names, and the name of the next."""
     try:
         page = _PAGE.decode(body)
-        return [int(thing.id) for thing in page.data], page.meta.next_token
+        people = {int(user.id) for user in page.includes.users}
+        return [int(thing.id) for thing in page.data], people, page.meta.next_token
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
         raise Unreachable("X's page of news could not be read.") from None
 

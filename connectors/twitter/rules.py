@@ -43,6 +43,7 @@ LIMITS: Mapping[str, int] = {
 """Calls of a window: by the user, or by the app where the app asks."""
 
 PRICES: Mapping[str, int] = {
+    "user read": 10_000,
     "post read": 5_000,
     "dm read": 10_000,
     "post": 15_000,

@@ -426,7 +426,7 @@ class TwitterSandbox(Sandbox):
                 includes["users"] = self._users(post["author_id"] for post in page)
             if "attachments.media_keys" in expanded:
                 includes["media"] = [one for post in page for one in post["_media"]]
-            said["includes"] = {name: held for name, held in includes.items() if held}
+            said["includes"] = self._billed(includes)
         return 200, said
 
     async def _get_messages(self, call: Call) -> tuple[int, Mapping[str, Any]]:
@@ -452,8 +452,13 @@ class TwitterSandbox(Sandbox):
                 includes["media"] = [
                     {k: v for k, v in file.items() if k != "url_in_text"} for file in files
                 ]
-            said["includes"] = {name: held for name, held in includes.items() if held}
+            said["includes"] = self._billed(includes)
         return 200, said
+
+    def _billed(self, includes: Mapping[str, Any]) -> dict[str, Any]:
+        """What stands beside the page: people are charged for like what is on it."""
+        self.gate.charge("user read", [user["id"] for user in includes.get("users", ())])
+        return {name: held for name, held in includes.items() if held}
 
     def _listed(self, kept: Mapping[str, Any]) -> dict[str, Any]:
         """A direct message in the shape of API v2."""

@@ -46,6 +46,8 @@ class Prices(BaseModel):
 
     read_post: Dollars = 0.005
     read_dm: Dollars = 0.010
+    read_user: Dollars = 0.010
+    """A person whose name comes with what they wrote, once a day."""
     post: Dollars = 0.015
     post_with_link: Dollars = 0.200
     """A post with an address in its text costs so much more."""

@@ -13,6 +13,7 @@ from datetime import datetime
 from connectors.base import (
     AccountStore,
     Misconfigured,
+    Rejected,
     SendError,
     Throttled,
     Uncertain,
@@ -26,6 +27,8 @@ _log = logging.getLogger(__name__)
 
 WARN_AT = 0.8
 """Part of the cap from which on a person is warned."""
+_LOOK_AGAIN = 900.0
+"""Seconds: at the cap it may be a send under way that holds the money, and gives it back."""
 
 
 def micro(dollars: float) -> int:
@@ -53,9 +56,12 @@ def next_month(moment: datetime) -> datetime:
 class Purse:
     """The money of one account, a calendar month at a time."""
 
-    def __init__(self, store: AccountStore, *, cap: int | None, account: str, clock: Clock) -> None:
-        """`cap` is in millionths of a dollar."""
+    def __init__(
+        self, store: AccountStore, *, cap: int | None, cheapest: int, account: str, clock: Clock
+    ) -> None:
+        """`cap` and the price of the `cheapest` send are in millionths of a dollar."""
         self.cap = cap
+        self.cheapest = cheapest
         self._store = store
         self._account = account
         self._clock = clock
@@ -65,14 +71,16 @@ class Purse:
         return await self._add(month_of(self._clock()), 0)
 
     @asynccontextmanager
-    async def paying(self, price: int) -> AsyncIterator[None]:
+    async def paying(self, price: int, *, cheaper: str = "") -> AsyncIterator[None]:
         """Book the price of a send; it is given back unless the send went out, or may have.
 
-        Raises: Misconfigured when the cap would be passed, Unreachable without the store.
+        `cheaper` tells how this send would cost less. Raises: Misconfigured when the cap pays for
+        no send at all, Rejected when it does for others, Unreachable without the store.
         """
         month = month_of(self._clock())
         if not await self._book(month, price):
-            raise self._exhausted()
+            left = (self.cap or 0) - await self._add(month, 0)
+            raise self._too_dear(price, left, cheaper) if left >= self.cheapest else self._spent()
         try:
             yield
         except SendError as error:
@@ -80,23 +88,26 @@ class Purse:
                 await self._give_back(month, price)
             raise
 
-    async def booked(self, price: int, *, least: int, most: int) -> "Booking":
+    async def booked(self, price: int, *, least: int, most: int, besides: int = 0) -> "Booking":
         """Book the reading of up to `most` things; fewer, but not under `least`, near the cap.
 
-        Raises: Throttled until the next month, Unreachable without the store.
+        `besides` is what the page may cost whatever is on it. Raises: Throttled at the cap,
+        Unreachable without the store.
         """
         now = self._clock()
         month, count = month_of(now), most
         if self.cap is not None and price:
             left = self.cap - await self._add(month, 0)
-            count = min(most, left // price)
-        if count < least or not await self._book(month, count * price):
+            count = min(most, (left - besides) // price)
+        amount = count * price + besides
+        if count < least or not await self._book(month, amount):
+            until = max((next_month(now) - now).total_seconds(), 1.0)
             raise Throttled(
-                "The account's monthly_cap is spent: X is read again next month.",
-                retry_after=max((next_month(now) - now).total_seconds(), 1.0),
+                "What is left of the account's monthly_cap does not pay for reading X.",
+                retry_after=min(until, _LOOK_AGAIN),
                 code="monthly_cap",
             )
-        return Booking(self, month, price, count)
+        return Booking(self, month, amount, count)
 
     async def _book(self, month: str, amount: int) -> bool:
         total = await self._add(month, amount)
@@ -117,10 +128,19 @@ class Purse:
         except Unavailable as error:
             raise Unreachable("The account's spend cannot be counted now.") from error
 
-    def _exhausted(self) -> Misconfigured:
+    def _too_dear(self, price: int, left: int, cheaper: str) -> Rejected:
+        return Rejected(
+            f"This reply costs {dollars(price)}, and {dollars(left)} is left of the account's "
+            f"monthly_cap: {cheaper}raise channels.twitter.{self._account}.monthly_cap and restart "
+            "the hub, and send it again.",
+            code="monthly_cap",
+        )
+
+    def _spent(self) -> Misconfigured:
         now = self._clock()
         return Misconfigured(
-            f"The account's monthly_cap of {dollars(self.cap or 0)} does not pay for this reply.",
+            f"What is left of the account's monthly_cap of {dollars(self.cap or 0)} does not pay "
+            "for a reply.",
             cure=f"Raise channels.twitter.{self._account}.monthly_cap and restart the hub, or wait "
             f"until {next_month(now):%Y-%m-%d} (UTC).",
             code="monthly_cap",
@@ -130,15 +150,15 @@ class Purse:
 class Booking:
     """The price of a page that is being read."""
 
-    def __init__(self, purse: Purse, month: str, price: int, count: int) -> None:
+    def __init__(self, purse: Purse, month: str, amount: int, count: int) -> None:
         self._purse = purse
         self._month = month
-        self._price = price
+        self._amount = amount
         self.count = count
         """Things that may be asked for."""
 
-    async def settle(self, read: int) -> None:
-        """Give back what was not read."""
-        unspent = (self.count - read) * self._price
+    async def settle(self, spent: int) -> None:
+        """Give back what the page did not cost."""
+        unspent = self._amount - spent
         if unspent:
             await self._purse._give_back(self._month, unspent)

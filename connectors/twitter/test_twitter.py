@@ -34,7 +34,7 @@ from connectors.testing.sandbox import Call, Failure, Route, Sandbox, answer
 from connectors.twitter.citizens import Citizen, picture
 from connectors.twitter.connector import TwitterConnector
 from connectors.twitter.demo import demo_account
-from connectors.twitter.failures import Doing, Problem, problem_of, refused
+from connectors.twitter.failures import Doing, Problem, problem_of, refused, throttled
 from connectors.twitter.oauth import Keys, authorization
 from connectors.twitter.sandbox import TwitterSandbox
 from connectors.twitter.sandbox_gate import (
@@ -168,7 +168,7 @@ _EVERYWHERE = (
             **{"x-user-limit-24hour-reset": str(int(NOW.timestamp()) + 7200)},
         ),
         error=Throttled,
-        retry_after=7200.0,
+        retry_after=3600.0,
     ),
     ProviderFailure(name="too fast for the front", failure=Failure.html(429), error=Throttled),
     ProviderFailure(
@@ -1095,7 +1095,7 @@ async def test_spend_is_counted_as_x_counts_it(
         await citizen.message(f"хат {n}")
         await citizen.mention(f"post {n}")
     page = await polling.poll(None)
-    assert await spent(store) == x.gate.charged == 4 * 5_000 + 3 * 10_000
+    assert await spent(store) == x.gate.charged == 4 * 5_000 + 3 * 10_000 + 10_000
     for _ in range(3):  # what is known costs nothing more on the same day
         page = await polling.poll(page.cursor)
         clock.pass_(minutes=2)
@@ -1141,24 +1141,91 @@ async def test_no_reply_passes_the_cap(x: TwitterSandbox, clock: Clock, store: M
     await made.close()
 
 
-async def test_polling_stops_at_the_cap_until_the_next_month(
+async def test_a_reply_that_is_too_dear_is_refused_while_a_plainer_one_fits(
+    x: TwitterSandbox, clock: Clock, store: MemoryStore
+) -> None:
+    made = connector_at(x.url, clock=clock, store=store, monthly_cap=0.1)
+    with pytest.raises(Rejected, match="leave the address out") as caught:
+        await made.send(in_public("Толығырақ: https://example.kz/su"))
+    assert (caught.value.code, "$0.20" in caught.value.reason) == ("monthly_cap", True)
+    await made.send(in_public())
+    await store.add("spend:2026-03", 80_000)
+    with pytest.raises(Misconfigured, match="does not pay"):
+        await made.send(in_public("Толығырақ: https://example.kz/su"))
+    assert await spent(store) == 95_000
+    await made.close()
+
+
+async def test_polling_at_the_cap_looks_again_after_a_quarter_of_an_hour(
     x: TwitterSandbox, clock: Clock, store: MemoryStore, citizen: Citizen
 ) -> None:
     x.posts.clear()
-    made = connector_at(x.url, clock=clock, store=store, mode="polling", monthly_cap=0.05)
+    made = connector_at(x.url, clock=clock, store=store, mode="polling", monthly_cap=0.1)
     for n in range(30):
         x._post(CITIZEN, f"@{x.username} {n}", answers=None)
     page = await made.poll(None)
-    assert len(texts(read(made, page))) == 10, "no more is asked for than can be paid"
-    assert await spent(store) == x.gate.charged == 50_000
+    assert len(texts(read(made, page))) == 6, "no more is asked for than can be paid"
+    assert await spent(store) == x.gate.charged == 6 * 5_000 + 10_000
+    clock.pass_(minutes=15)
+    await store.add("spend:2026-03", 50_000)
     with pytest.raises(Throttled) as caught:
         await made.poll(page.cursor)
-    assert caught.value.retry_after == (datetime(2026, 4, 1, tzinfo=UTC) - NOW).total_seconds()
+    assert caught.value.retry_after == 900
+    await store.add("spend:2026-03", 10_000)
     found = await made.check()
     assert (found.health, found.can_send) == (Health.DOWN, False)
     clock.pass_(days=30)
-    assert len(texts(read(made, await made.poll(page.cursor)))) == 10
+    assert len(texts(read(made, await made.poll(page.cursor)))) == 6
     await made.close()
+
+
+async def test_money_that_a_send_holds_for_a_moment_stops_polling_for_no_longer(
+    x: TwitterSandbox, clock: Clock, store: MemoryStore, citizen: Citizen
+) -> None:
+    made = connector_at(x.url, clock=clock, store=store, mode="polling", monthly_cap=0.25)
+    await store.add("spend:2026-03", 240_000)
+    with pytest.raises(Throttled):
+        await made.poll(None)
+    await store.add("spend:2026-03", -200_000)
+    await citizen.message("сәлем")
+    clock.pass_(seconds=900)
+    assert "сәлем" in texts(read(made, await made.poll(None)))
+    await made.close()
+
+
+async def test_an_account_whose_money_does_not_pay_for_a_page_is_red_and_can_send(
+    x: TwitterSandbox, clock: Clock, store: MemoryStore
+) -> None:
+    made = connector_at(x.url, clock=clock, store=store, mode="polling", monthly_cap=1)
+    for so_far, health, sends in (
+        (925_000, Health.DEGRADED, None),
+        (925_001, Health.DOWN, True),
+        (985_001, Health.DOWN, False),
+    ):
+        await store.add("spend:2026-03", so_far - await spent(store))
+        found = await made.check()
+        assert (found.health, found.can_send) == (health, sends)
+        assert found.cure is not None
+    await made.close()
+
+
+async def test_a_persons_name_is_paid_for_once_a_day(
+    x: TwitterSandbox, polling: TwitterConnector, citizen: Citizen, store: MemoryStore, clock: Clock
+) -> None:
+    x.posts.clear()
+    cursor = None
+    for day in (1, 2):
+        for n in range(3):
+            await citizen.mention(f"post {day} {n}")
+            cursor = (await polling.poll(cursor)).cursor
+        assert await spent(store) == x.gate.charged == day * (3 * 5_000 + 10_000)
+        clock.pass_(days=1)
+
+
+def test_x_is_asked_again_after_an_hour_at_most() -> None:
+    reset = str(int((NOW + timedelta(days=3)).timestamp()))
+    told = throttled({"x-rate-limit-reset": reset}, NOW)
+    assert told.retry_after == 3600
 
 
 @pytest.mark.parametrize(
