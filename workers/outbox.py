@@ -7,11 +7,12 @@ What became of the sends is written together, by group commit.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from connectors.base import (
     Blocked,
@@ -70,8 +71,10 @@ class Pace:
     """Calls of one account under way at once."""
     send_timeout: float = 60.0
     """A send that takes longer has an outcome that nobody knows."""
+    check_timeout: float = 15.0
+    """How long an account whose reply was refused may take to say how it is."""
     lease: float = 90.0
-    """Must outlast a send and its settling."""
+    """Must outlast a send, the check after a refusal, and the settling."""
     first_retry: float = 1.0
     longest_retry: float = 600.0
     give_up_after: float = 24 * 3600.0
@@ -277,9 +280,9 @@ class Sender:
         """The provider heard us, whatever it thinks of this reply: the account is not at fault."""
         self._refused.clear()
         if self._noted:
-            async with self._database.write() as session:
-                await forget_refusal(session, self._account)
-            self._noted = False
+            self._noted = not await self._note(
+                lambda session: forget_refusal(session, self._account)
+            )
 
     def _worth_trying(self, claim: Claim, error: SendError, *, now: datetime) -> bool:
         most = error.most_tries if isinstance(error, Retryable) else None
@@ -298,16 +301,19 @@ class Sender:
         """
         self._refused.add(claim.conversation_id)
         self._noted = True
-        async with self._database.write() as session:
-            await note_refusal(
+        await self._note(
+            lambda session: note_refusal(
                 session, self._account, reason=error.reason, cure=error.cure, now=now
             )
+        )
         down = len(self._refused) > 1 or not isinstance(self._connector, Diagnoses)
         if not down:
             assert isinstance(self._connector, Diagnoses)
             try:
-                async with asyncio.timeout(self._pace.send_timeout):
-                    down = (await self._connector.check()).health is Health.DOWN
+                async with asyncio.timeout(self._pace.check_timeout):
+                    found = await self._connector.check()
+                # Red for what it does not bring it may be all the while, and carry replies.
+                down = found.health is Health.DOWN and not found.can_send
             except TimeoutError:
                 down = True
         if down:
@@ -339,8 +345,8 @@ class Sender:
 
     async def _turn_red(self, error: Misconfigured, *, now: datetime) -> None:
         log.error("the account is down", account=str(self._account), reason=error.reason)
-        async with self._database.write() as session:
-            await set_health(
+        await self._note(
+            lambda session: set_health(
                 session,
                 self._account,
                 health="down",
@@ -348,11 +354,26 @@ class Sender:
                 cure=error.cure,
                 now=now,
             )
+        )
 
     async def _pause(self, until: datetime) -> None:
         log.warning("the account pauses", account=str(self._account), until=until.isoformat())
-        async with self._database.write() as session:
-            await pause(session, self._account, until=until)
+        await self._note(lambda session: pause(session, self._account, until=until))
+
+    async def _note(self, write: Callable[[AsyncSession], Awaitable[object]]) -> bool:
+        """Note what a send showed of the account; whether that could be written.
+
+        If not, the next send shows it again: what became of this one must be settled all the same.
+        """
+        try:
+            async with self._database.write() as session:
+                await write(session)
+        except Unavailable as error:
+            log.warning(
+                "what a send showed is not noted", account=str(self._account), reason=str(error)
+            )
+            return False
+        return True
 
     async def _record(self, outcome: Outcome) -> None:
         """Settle, as long as it takes: what is not written here would end as uncertain.
