@@ -233,11 +233,11 @@ async def test_two_accounts_of_a_channel_never_mix(start_town: StartTown) -> Non
         path, content = next(each for each in one.deliveries() if each[0] == one.hook)
         body = one.body(content)
         for proved_for in (one.hook, other.hook):
-            proof = {"Authorization": "", **one.signed(hub.url, proved_for, body)}
+            proof = {"Authorization": "", **one.proof(hub.url + proved_for, body)}
             refused = await hub.ask("POST", other.hook, headers=proof, body=body)
             assert refused.status in {401, 403}, (one, other)
         assert len(await hub.appeals()) == before
-        proof = {"Authorization": "", **one.signed(hub.url, path, body)}
+        proof = {"Authorization": "", **one.proof(hub.url + path, body)}
         assert (await hub.ask("POST", path, headers=proof, body=body)).status == 200
         before = len(await hub.appeals())
 

@@ -5,20 +5,25 @@ import copy
 import gzip
 import json
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import Any
+from urllib.parse import quote
 
 import psutil
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from connectors.telegram import limits
 from connectors.telegram.sandbox import SECRET_HEADER
 from connectors.testing import fixtures
 from connectors.testing.mutations import mutated
-from tests.journeys.process import HOOK, WEBHOOK_SECRET, Hub, stored
+from tests.journeys.channels import WITH_WEBHOOKS, Account, Blackhole, Writer, town
+from tests.journeys.process import HOOK, WEBHOOK_SECRET, Hub, Nursery, stored
 
 RECORDED = Path(limits.__file__).parent / "fixtures"
 TABLES = ("messages", "contacts", "appeals", "buried", "journal", "external_ids")
@@ -402,10 +407,9 @@ async def test_a_client_that_goes_away_in_the_middle_leaves_nothing(
 # --- Variants of what was recorded ---------------------------------------------------------------
 
 
-def variants(number: int) -> list[Any]:
-    """So many broken variants of the recorded updates, the same in every run."""
-    contents = [case.content() for case in fixtures.cases(RECORDED)]
-    found: list[Any] = []
+def variants(number: int, deliveries: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """So many broken variants of what came to each path, the same in every run."""
+    found: list[tuple[str, Any]] = []
 
     @settings(
         max_examples=number,
@@ -414,21 +418,121 @@ def variants(number: int) -> list[Any]:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(mutated(contents))
-    def collect(content: Any) -> None:
-        found.append(copy.deepcopy(content))
+    @given(st.sampled_from(deliveries).flatmap(_broken))
+    def collect(delivery: tuple[str, Any]) -> None:
+        found.append(copy.deepcopy(delivery))
 
     collect()
     return found
 
 
+def _broken(delivery: tuple[str, Any]) -> st.SearchStrategy[tuple[str, Any]]:
+    path, content = delivery
+    return st.tuples(st.just(path), mutated([content]))
+
+
 async def test_no_variant_of_a_recorded_update_is_a_fault(hub: Hub, unharmed: Unharmed) -> None:
-    found = variants(MUTATIONS)
+    recorded = [(HOOK, case.content()) for case in fixtures.cases(RECORDED)]
+    found = variants(MUTATIONS, recorded)
     assert len(found) >= MUTATIONS * 0.9
-    for content in found:
+    for _, content in found:
         body = json.dumps(content).encode()
         status = await hub.deliver(body)
         assert status == (413 if len(body) > MAX_BODY else 200), body[:2000]
     for appeal in await hub.appeals():
         assert (await hub.get(f"appeals/{appeal['number']}"))["messages"]
     assert (await hub.get("buried?limit=100"))["items"]
+
+
+# --- The webhooks of every channel ---------------------------------------------------------------
+
+EVERYWHERE = 5000
+"""Broken deliveries over all webhooks, each of them signed as the provider would."""
+AT_ONCE = 16
+GROWTH = 32 * 1024 * 1024
+"""Bytes by which the second half of them may let the process grow."""
+
+
+def broken_deliveries(account: Account, number: int) -> list[tuple[str, bytes]]:
+    """So many to an account, the same in every run: half of them broken within what they tell,
+    and the other half as bytes."""
+    chance = Random(account.name)
+    whole = [
+        (path, account.body(content))
+        for path, content in variants(number // 2, list(account.deliveries()))
+    ]
+    found = []
+    for path, body in whole:
+        at = chance.randrange(len(body) + 1)
+        _, other = chance.choice(whole)
+        match chance.choice(["cut", "splice", "flip"]):
+            case "cut":
+                torn = body[:at]
+            case "splice":
+                torn = body[:at] + other[chance.randrange(len(other) + 1) :]
+            case _:
+                torn = body[:at] + chance.randbytes(3) + body[at + 3 :]
+        found += [(path, body), (path, account.mended(torn))]
+    return found
+
+
+async def poured(hub: Hub, account: Account, found: Iterable[tuple[str, bytes]]) -> Counter[int]:
+    """Deliver everything, several at once, and count what was answered."""
+    answered: Counter[int] = Counter()
+    left = iter(found)
+
+    async def pour() -> None:
+        for path, body in left:
+            proof = {"Authorization": "", **account.proof(hub.url + path, body)}
+            reply = await hub.ask("POST", path, headers=proof, body=body)
+            assert (reply.status == 413) == (len(body) > MAX_BODY), (path, body[:2000])
+            answered[reply.status] += 1
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(AT_ONCE):
+            group.create_task(pour())
+    return answered
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_the_hub_outlives_broken_deliveries_to_every_webhook(
+    nursery: Nursery, database_url: str, tmp_path: Path
+) -> None:
+    accounts = [kind(kind.__name__.lower()) for kind in (*WITH_WEBHOOKS, Blackhole)]
+    share = EVERYWHERE // len(accounts)
+    broken = {one: broken_deliveries(one, share) for one in accounts}
+    assert sum(map(len, broken.values())) >= EVERYWHERE * 0.95
+    async with town(
+        *accounts, nursery=nursery, database_url=database_url, folder=tmp_path / "hub"
+    ) as hub:
+        (began,) = (event for event in hub.events if event["event"] == "began")
+        process = psutil.Process(began["pid"])
+        answered: Counter[int] = Counter()
+        grown = []
+        for part in (slice(0, share // 2), slice(share // 2, None)):
+            for account, found in broken.items():
+                answered += await poured(hub, account, found[part])
+            grown.append(process.memory_info().rss)
+
+        assert set(answered) <= {200, 413, 503}, answered
+        assert answered[200] > EVERYWHERE * 0.9, answered
+        assert grown[1] - grown[0] < GROWTH, grown
+        assert (await hub.ask("GET", "/readyz")).status == 200
+        # Not all was beyond reading: what still was a message is there, on each account.
+        brought = {f"{each['channel']}/{each['account']}" for each in await hub.appeals()}
+        assert brought == {str(account) for account in accounts}
+        assert (await hub.get("buried?limit=1"))["items"]
+        for account in accounts:
+            for place in account.writers:
+                await takes_an_honest_message(hub, place(account, 99))
+        assert [event["event"] for event in hub.events].count("began") == 1
+
+
+async def takes_an_honest_message(hub: Hub, writer: Writer) -> None:
+    """A citizen writes, and stands in the list."""
+    said = f"Әлі де істейсіз бе? {writer.place}"
+    await writer.say(said)
+    assert writer.statuses == [200], writer.place
+    query = f"appeals?channel={writer.account.channel}&q={quote(said)}"
+    found = [each["account"] for each in (await hub.get(query))["items"]]
+    assert found == [writer.account.name], writer.place
