@@ -27,6 +27,8 @@ from connectors.facebook.sending import call_for, is_object_id
 from connectors.kit import graph
 from connectors.kit.download import download
 from connectors.kit.graph import GRAPH, Graph
+from connectors.kit.health import unreachable
+from connectors.kit.hooks import unusable_at_meta
 from connectors.kit.keys import ApiBase, MetaId, Secret
 from registry.types import (
     Attachment,
@@ -170,7 +172,7 @@ class FacebookConnector:
 
     async def register(self) -> None:
         """Subscribe the page, and with an app_id set the app's webhook as well."""
-        unusable = health.unusable_hook(self._hook, self._settings.api_base)
+        unusable = unusable_at_meta(self._hook, self._settings.api_base)
         if unusable is not None:
             raise unusable
         fields = ",".join(health.FIELDS)
@@ -207,7 +209,7 @@ class FacebookConnector:
             apps = await self._graph.get(f"{page}/subscribed_apps", into=health.Apps)
             subscriptions = None if app is None else await self._subscriptions(app)
         except SendError as error:
-            return health.unreachable(error)
+            return unreachable(error)
         return health.subscribed(
             me, apps, subscriptions, app_id=app, hook=self._hook, account=self.account
         )

@@ -6,13 +6,12 @@ https://developers.facebook.com/docs/graph-api/reference/app/subscriptions
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from connectors.base import Diagnosis, Health, Misconfigured, SendError
+from connectors.base import Diagnosis, Health, SendError
 from connectors.facebook.failures import PERMISSIONS
-from connectors.kit.graph import GRAPH
+from connectors.kit.hooks import origin_of
 
 REQUIRED = (
     "messages",
@@ -118,19 +117,6 @@ def dashboard(hook: str, account: str) -> str:
     )
 
 
-def unusable_hook(hook: str, api_base: str) -> Misconfigured | None:
-    """Why Meta would not deliver to this address; a sandbox takes any."""
-    parts = urlsplit(hook)
-    local = parts.hostname in {None, "localhost", "127.0.0.1", "::1"}
-    if api_base != GRAPH or (parts.scheme == "https" and not local):
-        return None
-    return Misconfigured(
-        "Meta delivers only to a public https address, and public_url is "
-        f"{parts.scheme}://{parts.netloc}.",
-        cure="Put the hub's public https address in public_url.",
-    )
-
-
 def wrong_page(me: Me, page_id: str, account: str) -> Diagnosis | None:
     """What it means when the token is not the page's own."""
     if me.id == page_id:
@@ -167,7 +153,7 @@ def subscribed(
     if subscriptions is not None:
         found = next((one for one in subscriptions.data if one.object == "page"), None)
         if found is None or not found.active or found.callback_url != hook:
-            where = "nowhere" if found is None else _host(found.callback_url)
+            where = "nowhere" if found is None else origin_of(found.callback_url)
             return _deaf(
                 f"The app's webhook for pages is {where}, and not {hook}.",
                 "Run `hub doctor`, which sets it, or restart the hub.",
@@ -182,14 +168,6 @@ def subscribed(
                 details,
             )
     return Diagnosis(health=Health.OK, summary=f"{me.name or me.id} is connected.", details=details)
-
-
-def unreachable(error: SendError) -> Diagnosis:
-    """The account that could not even be asked about."""
-    cure = "Check that this machine reaches the account's api_base."
-    if isinstance(error, Misconfigured):
-        cure = error.cure
-    return Diagnosis(health=Health.DOWN, summary=error.reason, cure=cure)
 
 
 def not_allowed(need: Need, error: SendError) -> Diagnosis:
@@ -208,10 +186,3 @@ def not_allowed(need: Need, error: SendError) -> Diagnosis:
 def _deaf(summary: str, cure: str, details: Mapping[str, str]) -> Diagnosis:
     """Nothing comes in, and replies go out all the same."""
     return Diagnosis(health=Health.DOWN, summary=summary, cure=cure, details=details, can_send=True)
-
-
-def _host(url: str) -> str:
-    """The address without its path, which may hold another program's secret."""
-    parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname}{port}"

@@ -349,11 +349,3 @@ async def account_trouble(client: Client) -> tuple[Diagnosis | None, dict[str, s
             details=details,
         ), details
     return None, details
-
-
-def unreachable(error: SendError) -> Diagnosis:
-    """The account that could not even be asked about."""
-    cure = "Check that this machine reaches the account's api_base."
-    if isinstance(error, Misconfigured):
-        cure = error.cure
-    return Diagnosis(health=Health.DOWN, summary=error.reason, cure=cure)

@@ -3,11 +3,11 @@
 from urllib.parse import urlsplit
 
 from connectors.base import Diagnosis, Health, Misconfigured, SendError
-from connectors.kit.twilio import TWILIO, Client, account_trouble, unreachable
+from connectors.kit.health import unreachable
+from connectors.kit.hooks import is_here, origin_of
+from connectors.kit.twilio import TWILIO, Client, account_trouble
 from connectors.sms.entrances import Entrance, entrances
 from connectors.sms.numbers import SenderKind, kind_of
-
-_LOCAL = frozenset({None, "localhost", "127.0.0.1", "::1"})
 
 
 def unusable_hook(hook: str, api_base: str) -> Misconfigured | None:
@@ -18,7 +18,7 @@ def unusable_hook(hook: str, api_base: str) -> Misconfigured | None:
     if api_base != TWILIO:
         return None
     host = urlsplit(hook).hostname
-    if host not in _LOCAL and "_" not in (host or ""):
+    if not is_here(hook) and "_" not in (host or ""):
         return None
     return Misconfigured(
         f"Twilio delivers only to a public address without underscores, and public_url is on "
@@ -73,8 +73,9 @@ def _closed(way: Entrance, hook: str) -> tuple[str, str] | None:
     # After a # an administrator may tell Twilio how patient to be.
     # Source: https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
     if way.url.partition("#")[0] != hook:
+        where = origin_of(way.url)
         return (
-            f"Twilio delivers the messages to {way.name} to {_host(way.url)} and not to the hub.",
+            f"Twilio delivers the messages to {way.name} to {where} and not to the hub.",
             f"{_place(way)} enter {hook} with HTTP POST.",
         )
     if way.method.upper() != "POST":
@@ -103,9 +104,3 @@ def _place(way: Entrance) -> str:
                 f"In the Twilio Console under Phone Numbers, Active numbers, {way.name}, "
                 f"Messaging configuration, A message comes in:"
             )
-
-
-def _host(url: str) -> str:
-    """The address without its path, which may hold another program's secret."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}"

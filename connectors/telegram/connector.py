@@ -29,8 +29,9 @@ from connectors.base import (
     SendError,
     Unreachable,
 )
+from connectors.kit.health import unreachable
 from connectors.kit.keys import ApiBase, matching
-from connectors.telegram.health import TELEGRAM, diagnose, unreachable, unusable_hook
+from connectors.telegram.health import TELEGRAM, diagnose, unusable_hook
 from connectors.telegram.limits import CAPABILITIES, MAX_DOWNLOAD
 from connectors.telegram.reading import ALLOWED_UPDATES, external_id, inbound
 from connectors.telegram.updates import read_update

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from connectors.base import Diagnosis, Health, Misconfigured, SendError
+from connectors.base import Diagnosis, Health, Misconfigured
+from connectors.kit.hooks import is_public, origin_of
 
 TELEGRAM = "https://api.telegram.org"
 """The provider's own address; anything else is a server of our own, or a sandbox."""
@@ -42,8 +43,7 @@ def unusable_hook(hook: str, api_base: str) -> Misconfigured | None:
     if api_base != TELEGRAM:
         return None
     parts = urlsplit(hook)
-    local = parts.hostname in {None, "localhost", "127.0.0.1", "::1"}
-    if parts.scheme == "https" and not local and (parts.port or 443) in _PORTS:
+    if is_public(hook) and (parts.port or 443) in _PORTS:
         return None
     return Misconfigured(
         f"Telegram delivers only to a public https address on port 443, 80, 88 or 8443, "
@@ -51,14 +51,6 @@ def unusable_hook(hook: str, api_base: str) -> Misconfigured | None:
         cure='Put the hub\'s public https address in public_url, or set mode = "polling" '
         "for this account.",
     )
-
-
-def unreachable(error: SendError) -> Diagnosis:
-    """The account whose bot or webhook could not even be asked about."""
-    cure = "Check that this machine reaches the account's api_base."
-    if isinstance(error, Misconfigured):
-        cure = error.cure
-    return Diagnosis(health=Health.DOWN, summary=error.reason, cure=cure)
 
 
 def diagnose(
@@ -81,7 +73,7 @@ def diagnose(
     if info.url != hook:
         return Diagnosis(
             health=Health.DOWN,
-            summary=f"Telegram delivers to {_host(info.url)} and not to {hook}.",
+            summary=f"Telegram delivers to {origin_of(info.url)} and not to {hook}.",
             cure=f"{again} If another program uses this bot, take a bot of its own for the hub.",
             details=details,
         )
@@ -110,7 +102,7 @@ def _polled(info: WebhookInfo, details: dict[str, str]) -> Diagnosis:
     if info.url:
         return Diagnosis(
             health=Health.DOWN,
-            summary=f"A webhook to {_host(info.url)} is set, so Telegram lets nobody poll.",
+            summary=f"A webhook to {origin_of(info.url)} is set, so Telegram lets nobody poll.",
             cure="Run `hub doctor`, which removes the webhook, or restart the hub.",
             details=details,
         )
@@ -139,14 +131,7 @@ def _cure(message: str, again: str, hook: str) -> str:
     if "404" in lowered:
         return f"The address {hook} is not the hub's: correct public_url or the proxy's rules."
     if "ssl" in lowered or "certificate" in lowered:
-        return f"Give {_host(hook)} a valid certificate with its whole chain."
+        return f"Give {origin_of(hook)} a valid certificate with its whole chain."
     if any(word in lowered for word in ("refused", "timed out", "timeout", "resolve", "closed")):
-        return f"Make {_host(hook)} reachable from the internet, or correct public_url."
+        return f"Make {origin_of(hook)} reachable from the internet, or correct public_url."
     return "Look in the hub's log for what it answered then; Telegram repeats its deliveries."
-
-
-def _host(url: str) -> str:
-    """The address without its path, which may hold another program's secret."""
-    parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname}{port}"

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from connectors.base import Diagnosis, Health, Misconfigured, Rejected, SendError
+from connectors.base import Diagnosis, Health, Rejected, SendError
 from connectors.instagram.graph.tokens import Held
 from connectors.instagram.settings import Login
 from connectors.kit.graph import Graph, Product
+from connectors.kit.health import unreachable
 
 NEEDED = (
     "messages",
@@ -158,11 +159,9 @@ def _another(me: Me, ours: str, product: Product, details: dict[str, str]) -> Di
 
 def _failed(error: SendError, product: Product) -> Diagnosis:
     cure = f"Check that this machine reaches {product.table}.api_base."
-    if isinstance(error, Misconfigured):
-        cure = error.cure
-    elif isinstance(error, Rejected):
+    if isinstance(error, Rejected):
         cure = f"Check {product.table}.ig_user_id and login against the App Dashboard."
-    return Diagnosis(health=Health.DOWN, summary=error.reason, cure=cure)
+    return unreachable(error, cure=cure)
 
 
 def _lifetime(held: Held, login: Login, now: datetime) -> str:

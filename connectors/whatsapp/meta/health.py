@@ -4,12 +4,10 @@ Sources: https://developers.facebook.com/documentation/business-messaging/whatsa
 https://developers.facebook.com/documentation/business-messaging/whatsapp/reference/whatsapp-business-account/subscribed-apps-api
 """
 
-from urllib.parse import urlsplit
-
 from msgspec import Struct
 
 from connectors.base import Diagnosis, Health, Misconfigured, SendError
-from connectors.kit.graph import GRAPH
+from connectors.kit.health import unreachable
 
 NUMBER_FIELDS = (
     "display_phone_number,verified_name,status,quality_rating,name_status,"
@@ -18,19 +16,6 @@ NUMBER_FIELDS = (
 _NUMBERS_PAGE = "business.facebook.com/wa/manage/phone-numbers"
 _NOT_SEEN = frozenset({"100/33", "33", "100"})
 """What Meta says about an id that does not exist, or that the token may not see."""
-
-
-def unusable_hook(hook: str, api_base: str) -> Misconfigured | None:
-    """Why Meta would not deliver to this address; a stand-in takes any."""
-    parts = urlsplit(hook)
-    local = parts.hostname in {None, "localhost", "127.0.0.1", "::1"}
-    if api_base != GRAPH or (parts.scheme == "https" and not local):
-        return None
-    return Misconfigured(
-        "Meta delivers only to a public https address, and public_url is "
-        f"{parts.scheme}://{parts.netloc}.",
-        cure="Put the hub's public https address in public_url.",
-    )
 
 
 class Number(Struct):
@@ -168,17 +153,11 @@ def _unheard(subscriptions: Subscriptions, hook: str) -> tuple[str, str] | None:
 
 def troubled(error: SendError, *, table: str, key: str) -> Diagnosis:
     """What it means that `key` of the settings could not even be asked about."""
-    if isinstance(error, Misconfigured):
-        return Diagnosis(health=Health.DOWN, summary=error.reason, cure=error.cure)
-    if error.code in _NOT_SEEN:
+    if error.code in _NOT_SEEN and not isinstance(error, Misconfigured):
         return Diagnosis(
             health=Health.DOWN,
             summary=f"Meta knows no {key} as in the settings, or the token may not see it.",
             cure=f"Compare {table}.{key} with WhatsApp, API Setup in the app at "
             "developers.facebook.com, and give the system user of the token that account.",
         )
-    return Diagnosis(
-        health=Health.DOWN,
-        summary=error.reason,
-        cure=f"Check that this machine reaches {table}.api_base.",
-    )
+    return unreachable(error, cure=f"Check that this machine reaches {table}.api_base.")

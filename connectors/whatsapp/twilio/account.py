@@ -16,7 +16,8 @@ from connectors.base import (
     SendError,
     Template,
 )
-from connectors.kit.twilio import TWILIO, Client, account_trouble, unreachable
+from connectors.kit.health import unreachable
+from connectors.kit.twilio import TWILIO, Client, account_trouble
 from connectors.kit.twilio_webhooks import Signatures, status_address
 from connectors.whatsapp.people import is_number
 from connectors.whatsapp.twilio.health import diagnose, sender_of
