@@ -129,11 +129,20 @@ class _Poller:
         What an abandoned poll would have brought is fetched again: its cursor was not saved.
         """
         poll = asyncio.create_task(self._poll(), name=f"{self._lease} under way")
+        held_at = self._clock()
         try:
             while not (await asyncio.wait({poll}, timeout=RENEW))[0]:
-                if not await self._hold():
+                now = self._clock()
+                try:
+                    held = await self._hold()
+                except Unavailable:
+                    if now - held_at >= LEASE:
+                        raise
+                    continue  # it is ours until it runs out, and no pause is cut short
+                if not held:
                     log.warning("the lease was lost", lease=self._lease)
                     return
+                held_at = now
             await poll
         finally:
             poll.cancel()
