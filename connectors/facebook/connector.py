@@ -28,7 +28,6 @@ from connectors.kit import graph
 from connectors.kit.download import download
 from connectors.kit.graph import GRAPH, Graph
 from connectors.kit.health import unreachable
-from connectors.kit.hooks import unusable_at_meta
 from connectors.kit.keys import ApiBase, MetaId, Secret
 from registry.types import (
     Attachment,
@@ -172,7 +171,7 @@ class FacebookConnector:
 
     async def register(self) -> None:
         """Subscribe the page, and with an app_id set the app's webhook as well."""
-        unusable = unusable_at_meta(self._hook, self._settings.api_base)
+        unusable = graph.unusable_hook(self._hook, self._settings.api_base)
         if unusable is not None:
             raise unusable
         fields = ",".join(health.FIELDS)

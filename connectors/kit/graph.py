@@ -13,7 +13,7 @@ import json
 from collections.abc import AsyncIterable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import msgspec
@@ -32,6 +32,7 @@ from connectors.base import (
     Unreachable,
     WindowClosed,
 )
+from connectors.kit.hooks import is_public
 from connectors.kit.http import TIMEOUT, Client
 from connectors.kit.signatures import hmac_sha256, same
 from registry.types import Envelope, OutboundFile
@@ -74,6 +75,18 @@ def handshake(query: Mapping[str, str], verify_token: str) -> Answer:
     if not knows or query.get("hub.mode") != "subscribe" or not challenge:
         raise Forged("The challenge does not show this account's verify_token.")
     return Answer(body=challenge.encode("utf-8", "replace"))
+
+
+def unusable_hook(hook: str, api_base: str) -> Misconfigured | None:
+    """Why Meta would not deliver to this address; a stand-in for Meta takes any."""
+    if api_base != GRAPH or is_public(hook):
+        return None
+    parts = urlsplit(hook)
+    return Misconfigured(
+        "Meta delivers only to a public https address, and public_url is "
+        f"{parts.scheme}://{parts.netloc}.",
+        cure="Put the hub's public https address in public_url.",
+    )
 
 
 # --- Calls --------------------------------------------------------------------------------------

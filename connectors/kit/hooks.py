@@ -2,9 +2,6 @@
 
 from urllib.parse import urlsplit
 
-from connectors.base import Misconfigured
-from connectors.kit.graph import GRAPH
-
 _HERE = frozenset({None, "localhost", "127.0.0.1", "::1"})
 
 
@@ -23,15 +20,3 @@ def origin_of(url: str) -> str:
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{parts.hostname}{port}"
-
-
-def unusable_at_meta(hook: str, api_base: str) -> Misconfigured | None:
-    """Why Meta would not deliver to this address; a stand-in for Meta takes any."""
-    if api_base != GRAPH or is_public(hook):
-        return None
-    parts = urlsplit(hook)
-    return Misconfigured(
-        "Meta delivers only to a public https address, and public_url is "
-        f"{parts.scheme}://{parts.netloc}.",
-        cure="Put the hub's public https address in public_url.",
-    )

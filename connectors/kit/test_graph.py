@@ -22,6 +22,7 @@ from connectors.base import (
 )
 from connectors.kit.graph import (
     FEW_TRIES,
+    GRAPH,
     SIGNATURE,
     VERSION,
     Graph,
@@ -29,6 +30,7 @@ from connectors.kit.graph import (
     failure,
     handshake,
     multipart,
+    unusable_hook,
     verify,
 )
 from connectors.kit.signatures import hmac_sha256
@@ -124,6 +126,22 @@ def test_any_other_challenge_is_forged(change: dict[str, str]) -> None:
         handshake({}, "verify-me-please")
     with pytest.raises(Forged):
         handshake({**ASKED, "hub.verify_token": ""}, "")
+
+
+@pytest.mark.parametrize(
+    "hook", ["http://hub.example.kz/hooks", "https://localhost/hooks", "http://127.0.0.1:8080/x"]
+)
+def test_meta_is_not_sent_to_an_address_that_is_not_public(hook: str) -> None:
+    unusable = unusable_hook(hook, GRAPH)
+
+    assert unusable is not None
+    assert hook.rpartition("/")[0] in unusable.reason
+    assert "public_url" in unusable.cure
+
+
+def test_meta_takes_a_public_address_and_a_stand_in_takes_any() -> None:
+    assert unusable_hook("https://hub.example.kz/hooks/facebook/main", GRAPH) is None
+    assert unusable_hook("http://127.0.0.1:8080/hooks", "http://127.0.0.1:9") is None
 
 
 # --- Calls --------------------------------------------------------------------------------------

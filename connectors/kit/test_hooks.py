@@ -2,8 +2,7 @@
 
 import pytest
 
-from connectors.kit.graph import GRAPH
-from connectors.kit.hooks import is_here, is_public, origin_of, unusable_at_meta
+from connectors.kit.hooks import is_here, is_public, origin_of
 
 PUBLIC = "https://hub.example.kz/hooks/facebook/main"
 
@@ -32,19 +31,3 @@ def test_anothers_address_is_shown_without_what_may_be_secret_in_it() -> None:
         "https://else.example.kz:8443"
     )
     assert origin_of("https://else.example.kz/secret") == "https://else.example.kz"
-
-
-@pytest.mark.parametrize(
-    "hook", ["http://hub.example.kz/hooks", "https://localhost/hooks", "http://127.0.0.1:8080/x"]
-)
-def test_meta_is_not_sent_to_an_address_that_is_not_public(hook: str) -> None:
-    unusable = unusable_at_meta(hook, GRAPH)
-
-    assert unusable is not None
-    assert hook.rpartition("/")[0] in unusable.reason
-    assert "public_url" in unusable.cure
-
-
-def test_meta_takes_a_public_address_and_a_stand_in_takes_any() -> None:
-    assert unusable_at_meta(PUBLIC, GRAPH) is None
-    assert unusable_at_meta("http://127.0.0.1:8080/hooks", "http://127.0.0.1:9") is None

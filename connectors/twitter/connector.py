@@ -22,6 +22,7 @@ from connectors.base import (
     SendError,
 )
 from connectors.kit.download import download
+from connectors.kit.health import unreachable
 from connectors.twitter import health, webhook
 from connectors.twitter.limits import CAPABILITIES, POLLED
 from connectors.twitter.media import Uploads
@@ -226,7 +227,7 @@ class TwitterConnector:
                 standing = await webhook.look(client, self._hook, settings.user_id)
                 found = health.delivered(handle, standing, self._hook, details)
         except SendError as error:
-            return health.unreachable(error, details)
+            return unreachable(error, details=details)
         details |= health.window_details(client.windows)
         return health.within_means(
             found,

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from msgspec import Struct
 
-from connectors.base import Diagnosis, Health, Misconfigured, SendError
+from connectors.base import Diagnosis, Health
 from connectors.twitter.spending import WARN_AT, dollars
 from connectors.twitter.webhook import Standing
 
@@ -21,14 +21,6 @@ class Window(Struct, frozen=True, kw_only=True):
 
 
 _AGAIN = "Run `hub doctor`, which registers the webhook, or restart the hub."
-
-
-def unreachable(error: SendError, details: Mapping[str, str]) -> Diagnosis:
-    """The account that could not even be asked about."""
-    cure = "Check that this machine reaches the account's api_base."
-    if isinstance(error, Misconfigured):
-        cure = error.cure
-    return Diagnosis(health=Health.DOWN, summary=error.reason, cure=cure, details=details)
 
 
 def another(found: str, handle: str, wanted: str, details: Mapping[str, str]) -> Diagnosis:

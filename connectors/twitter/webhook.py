@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from connectors.base import Answer, Forged, Misconfigured, Rejected
+from connectors.kit.hooks import is_public
 from connectors.kit.signatures import same
 
 if TYPE_CHECKING:
@@ -147,8 +148,7 @@ async def revalidate(client: "Client", hook: Hook, *, account: str) -> None:
 def unusable(hook: str) -> Misconfigured | None:
     """Why X would not deliver to this address."""
     parts = urlsplit(hook)
-    local = parts.hostname in {None, "localhost", "127.0.0.1", "::1"}
-    if parts.scheme == "https" and not local and parts.port is None:
+    if is_public(hook) and parts.port is None:
         return None
     return Misconfigured(
         "X delivers only to a public https address without a port, and public_url is "

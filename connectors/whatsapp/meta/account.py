@@ -18,8 +18,7 @@ from connectors.base import (
     Uncertain,
 )
 from connectors.kit.download import download
-from connectors.kit.graph import GRAPH, Graph, Product, handshake, multipart, verify
-from connectors.kit.hooks import unusable_at_meta
+from connectors.kit.graph import GRAPH, Graph, Product, handshake, multipart, unusable_hook, verify
 from connectors.whatsapp.meta import sending
 from connectors.whatsapp.meta.health import (
     NUMBER_FIELDS,
@@ -186,7 +185,7 @@ class MetaAccount:
         keys = self._keys
         if keys.waba_id is None:
             return
-        unusable = unusable_at_meta(self._hook, keys.api_base)
+        unusable = unusable_hook(self._hook, keys.api_base)
         if unusable is not None:
             raise unusable
         told = {
@@ -219,7 +218,7 @@ class MetaAccount:
                 )
         except SendError as error:
             return troubled(error, table=self._table, key=key)
-        unusable = unusable_at_meta(self._hook, keys.api_base)
+        unusable = unusable_hook(self._hook, keys.api_base)
         if unusable is not None:
             return Diagnosis(
                 health=Health.DOWN, summary=unusable.reason, cure=unusable.cure, can_send=True
