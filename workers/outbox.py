@@ -8,6 +8,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -316,6 +317,8 @@ class Sender:
                 down = found.health is Health.DOWN and not found.can_send
             except TimeoutError:
                 down = True
+            except Exception:  # what became of the reply is known, whatever the check does
+                log.exception("a connector failed while checking", account=str(self._account))
         if down:
             await self._turn_red(error, now=now)
         return down
@@ -381,17 +384,22 @@ class Sender:
         Once the hub stops, only as long as the lease lasts: it ends so then in any case.
         """
         assert self._settled is not None
-        wait, waited = self._pace.first_retry, 0.0
+        wait, began = self._pace.first_retry, time.monotonic()
         while True:
             try:
                 return await self._settled.add(outcome)
             except Unavailable:
                 log.warning("a send waits to be settled", account=str(self._account))
-                if self._stopping.is_set() and waited >= self._pace.lease:
+            if not self._stopping.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._stopping.wait()
+            else:
+                left = began + self._pace.lease - time.monotonic()
+                if left <= 0:
                     return None
-                await asyncio.sleep(wait)
-                waited += wait
-                wait = min(wait * 2, self._pace.lease)
+                await asyncio.sleep(min(wait, left))
+            wait = min(wait * 2, self._pace.lease)
 
     async def _settle(self, outcomes: Sequence[Outcome]) -> None:
         await self._database.run(settle(self._account, outcomes, now=self._clock()))
