@@ -1,5 +1,6 @@
 """Tells a citizen that their appeal was registered: once an appeal, and never in a loop."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -10,7 +11,6 @@ from registry.types import InboundMessage
 
 MOST_AN_HOUR = 3
 """Of one contact: whoever opens more is a machine that answers ours, and is not answered."""
-
 
 LATEST = timedelta(hours=1)
 """Older messages are a backlog: who wrote them days ago would wonder, and windows are closed."""
@@ -26,7 +26,13 @@ def acknowledge(batch: Batch, opened: Sequence[Opening]) -> Steps:
     contacts = sorted({opening.conversation.contact_id for opening, _ in worded})
     since = batch.now - timedelta(hours=1)
     counted = yield sql.RECENT_APPEALS, [(id_, since) for id_ in contacts]
-    recent: dict[int, int] = {row[0]: row[1] for row in counted}
+    recent: Counter[int] = Counter({row[0]: row[1] for row in counted})
+    recent.subtract(opening.conversation.contact_id for opening in opened)
+    few = []
+    for opening, text in worded:
+        recent[opening.conversation.contact_id] += 1
+        if recent[opening.conversation.contact_id] <= MOST_AN_HOUR:
+            few.append((opening, text))
     rows = [
         automatic_rows(
             batch,
@@ -36,8 +42,7 @@ def acknowledge(batch: Batch, opened: Sequence[Opening]) -> Steps:
             key=f"acknowledgement:{opening.appeal.id}",
             appeal_id=opening.appeal.id,
         )
-        for opening, text in worded
-        if recent.get(opening.conversation.contact_id, 0) <= MOST_AN_HOUR
+        for opening, text in few
     ]
     if rows:
         yield sql.ADD_AUTOMATIC, [message for message, _ in rows]
