@@ -28,6 +28,7 @@ from connectors.kit import graph
 from connectors.kit.download import download
 from connectors.kit.graph import GRAPH, Graph
 from connectors.kit.health import unreachable
+from connectors.kit.human_agent import tag_errors
 from connectors.kit.keys import ApiBase, MetaId, Secret
 from registry.types import (
     Attachment,
@@ -136,7 +137,7 @@ class FacebookConnector:
             if post.file is None
             else graph.multipart(post.form(), post.file, field=post.field)
         )
-        with page_errors(tagged="tag" in post.fields):
+        with page_errors(), tag_errors(tagged="tag" in post.fields):
             taken = await self._graph.post(post.path, data, into=_Taken, sends=True)
         external_id = taken.message_id or taken.id
         if not external_id:

@@ -31,24 +31,17 @@ PERMISSIONS = (
     "and pages_manage_engagement"
 )
 
-TOO_OLD = "Facebook lets a page answer within {hours:g} hours of the person's last message."
+TOO_OLD = "Facebook lets a page answer within {hours} hours of the person's last message."
 PRIVATELY_TOO_OLD = "Facebook lets a page write to a comment's author within 7 days of it."
-NOT_GRANTED = (
-    "The person wrote more than 24 hours ago, and Meta has not granted the app the Human Agent "
-    "feature that human_agent = true counts on."
-)
 
 
 @contextmanager
-def page_errors(*, tagged: bool = False) -> Iterator[None]:
-    """Give the errors of a page's own calls their names; `tagged` for one with a message tag."""
+def page_errors() -> Iterator[None]:
+    """Give the errors of a page's own calls their names."""
     try:
         yield
     except SendError as error:
         named = _named(error)
-        if tagged and isinstance(error, Misconfigured) and error.code == "10":
-            # The tag is what is not allowed: ordinary replies still go.
-            named = WindowClosed(NOT_GRANTED, code=error.code)
         if named is None:
             raise
         raise named from error

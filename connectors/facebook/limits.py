@@ -9,15 +9,12 @@ https://developers.facebook.com/docs/graph-api/overview/rate-limiting (speed)
 
 import msgspec
 
+from connectors.kit.human_agent import HUMAN_AGENT_HOURS, WINDOW_HOURS
 from registry.types import AttachmentKind, Capabilities, DeliveryState, MediaLimit, RateLimit
 
 MAX_TEXT = 2000
 """Characters of a message, counted in UTF-16 units to be on the safe side."""
 MAX_COMMENT = 8000
-WINDOW_HOURS = 24.0
-"""Since the person's last message, for any reply."""
-HUMAN_AGENT_HOURS = 7 * 24.0
-"""The same for a reply that a person wrote, where Meta has granted the tag."""
 PRIVATE_REPLY_HOURS = 7 * 24.0
 """Since a comment, for the one private message to its author."""
 _MAX_FILE = 25 * 1024 * 1024

@@ -14,12 +14,11 @@ from connectors.base import Rejected, WindowClosed
 from connectors.facebook.comments import Thread, thread_of
 from connectors.facebook.failures import PRIVATELY_TOO_OLD, TOO_OLD
 from connectors.facebook.limits import (
-    HUMAN_AGENT_HOURS,
     MAX_TEXT,
     PRIVATE_REPLY_HOURS,
-    WINDOW_HOURS,
 )
 from connectors.facebook.messenger import metadata_of
+from connectors.kit.human_agent import tag_for
 from connectors.kit.texts import sendable
 from registry.types import AttachmentKind, OutboundFile, OutboundMessage
 
@@ -31,6 +30,7 @@ _TYPES = {
     AttachmentKind.DOCUMENT: "file",
 }
 """Messenger's names of the kinds."""
+_RESPONSE = {"messaging_type": "RESPONSE"}
 
 
 class Post(NamedTuple):
@@ -61,8 +61,9 @@ def call_for(message: OutboundMessage, *, page: str, human_agent: bool, now: dat
         raise Rejected("There is nothing to send.")
     text = sendable(message.text)
     if not message.public:
-        told = _messaging_type(message.last_inbound_at, now, human_agent=human_agent)
-        post = _private(message, {"id": message.conversation}, told, text, file, page)
+        tag = tag_for(message.last_inbound_at, now, human_agent=human_agent, too_late=TOO_OLD)
+        recipient = {"id": message.conversation}
+        post = _private(message, recipient, tag or _RESPONSE, text, file, page)
         if message.reply_to is not None and _is_mid(message.reply_to):
             post.fields["reply_to"] = {"mid": message.reply_to}
         return post
@@ -100,21 +101,6 @@ def _is_mid(external_id: str) -> bool:
     return not external_id.startswith("postback:")
 
 
-def _messaging_type(
-    last_inbound_at: datetime | None, now: datetime, *, human_agent: bool
-) -> dict[str, str]:
-    """An ordinary reply within a day, a person's within a week where Meta has granted that.
-
-    Someone who pressed a button has written nothing and can be answered: Meta decides.
-    """
-    if last_inbound_at is None or now - last_inbound_at <= timedelta(hours=WINDOW_HOURS):
-        return {"messaging_type": "RESPONSE"}
-    hours = HUMAN_AGENT_HOURS if human_agent else WINDOW_HOURS
-    if now - last_inbound_at > timedelta(hours=hours):
-        raise WindowClosed(TOO_OLD.format(hours=hours))
-    return {"messaging_type": "MESSAGE_TAG", "tag": "HUMAN_AGENT"}
-
-
 def _from_comment(
     message: OutboundMessage,
     thread: Thread,
@@ -131,8 +117,7 @@ def _from_comment(
         raise WindowClosed(PRIVATELY_TOO_OLD)
     assert message.last_inbound is not None
     of = "post_id" if message.last_inbound == thread.post else "comment_id"
-    told = {"messaging_type": "RESPONSE"}
-    return _private(message, {of: message.last_inbound}, told, text, file, page)
+    return _private(message, {of: message.last_inbound}, _RESPONSE, text, file, page)
 
 
 def _comment(message: OutboundMessage, text: str, file: OutboundFile | None) -> Post:

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from connectors.base import Answer, Context, Diagnosis, Rejected, Uncertain
 from connectors.instagram.graph.contents import CDN
-from connectors.instagram.graph.failures import product, tag_errors
+from connectors.instagram.graph.failures import product
 from connectors.instagram.graph.health import Done, diagnose, subscribe
 from connectors.instagram.graph.limits import capabilities
 from connectors.instagram.graph.reading import Where, inbound
@@ -16,6 +16,7 @@ from connectors.instagram.graph.tokens import Held, Tokens
 from connectors.instagram.settings import InstagramSettings
 from connectors.kit.download import download
 from connectors.kit.graph import Graph, handshake, verify
+from connectors.kit.human_agent import tag_errors
 from registry.types import (
     AccountKey,
     Attachment,

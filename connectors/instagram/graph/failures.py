@@ -3,10 +3,6 @@
 Source: https://developers.facebook.com/docs/instagram-platform/overview
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from connectors.base import Misconfigured, WindowClosed
 from connectors.instagram.settings import Login
 from connectors.kit.graph import Product
 
@@ -22,22 +18,6 @@ _PERMISSIONS: dict[Login, str] = {
     "facebook": "instagram_basic, instagram_manage_messages, instagram_manage_comments, "
     "pages_manage_metadata, pages_messaging and pages_read_engagement",
 }
-
-_NOT_GRANTED = (
-    "The person wrote more than 24 hours ago, and Meta has not granted the app the Human Agent "
-    "feature that human_agent = true counts on."
-)
-
-
-@contextmanager
-def tag_errors(*, tagged: bool) -> Iterator[None]:
-    """Tell a message tag that is not allowed, while ordinary replies go, from a lost permission."""
-    try:
-        yield
-    except Misconfigured as error:
-        if not tagged or error.code != "10":
-            raise
-        raise WindowClosed(_NOT_GRANTED, code=error.code) from error
 
 
 def product(account: str, login: Login) -> Product:

@@ -8,11 +8,9 @@ https://developers.facebook.com/docs/graph-api/overview/rate-limiting#instagram-
 
 import msgspec
 
+from connectors.kit.human_agent import HUMAN_AGENT_HOURS, WINDOW_HOURS
 from registry.types import AttachmentKind, Capabilities, DeliveryState, MediaLimit, RateLimit
 
-WINDOW_HOURS = 24.0
-HUMAN_AGENT_HOURS = 7 * 24.0
-"""How long an app may answer that Meta has granted "Human Agent"."""
 MAX_TEXT = 1000
 """Bytes of UTF-8: some 500 Cyrillic letters."""
 MAX_COMMENT = 2200

@@ -5,14 +5,14 @@ https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/refe
 https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-user/mentions
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
-from connectors.base import Rejected, WindowClosed
-from connectors.instagram.graph.limits import HUMAN_AGENT_HOURS, WINDOW_HOURS
+from connectors.base import Rejected
 from connectors.instagram.graph.reading import MENTION
+from connectors.kit.human_agent import tag_for
 from registry.types import AttachmentKind, OutboundFile, OutboundMessage
 
 _TYPES = {
@@ -22,6 +22,9 @@ _TYPES = {
     AttachmentKind.VOICE: "audio",
     AttachmentKind.DOCUMENT: "file",
 }
+_TOO_LATE = (
+    "The person wrote more than {hours} hours ago, and Instagram carries no reply after that."
+)
 _LONGEST_ID = 32
 
 
@@ -65,17 +68,8 @@ def _direct(message: OutboundMessage, *, human_agent: bool, now: datetime) -> Re
         raise Rejected(f"Instagram has no conversation {message.conversation[:40]!r}.")
     recipient = {"id": message.conversation}
     data: dict[str, Any] = {"recipient": recipient, "message": _content(message)}
-    if message.last_inbound_at is not None:
-        passed = now - message.last_inbound_at
-        window = HUMAN_AGENT_HOURS if human_agent else WINDOW_HOURS
-        if passed > timedelta(hours=window):
-            raise WindowClosed(
-                f"The person wrote more than {window:g} hours ago, and Instagram carries no reply "
-                "after that."
-            )
-        if passed > timedelta(hours=WINDOW_HOURS):
-            data |= {"messaging_type": "MESSAGE_TAG", "tag": "HUMAN_AGENT"}
-    return Request("me/messages", data)
+    tag = tag_for(message.last_inbound_at, now, human_agent=human_agent, too_late=_TOO_LATE)
+    return Request("me/messages", data | tag)
 
 
 def _private_reply(message: OutboundMessage) -> Request:
