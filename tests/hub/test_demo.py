@@ -73,7 +73,7 @@ def test_the_demo_registers_appeals_and_its_citizens_answer(
     demo: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     assert demo.stdout is not None
-    welcome = "".join(iter(demo.stdout.readline, "Ctrl+C stops it.\n"))
+    welcome = _welcome(demo)
     address = re.search(r"at (http://127\.0\.0\.1:\d+),", welcome)[1]  # type: ignore[index]
     token = re.search(r"TOKEN=(hub_\S+)", welcome)[1]  # type: ignore[index]
 
@@ -95,6 +95,17 @@ def test_the_demo_registers_appeals_and_its_citizens_answer(
     assert demo.returncode == 0
     assert "error" not in logged, logged
     assert (tmp_path / "data" / "var" / "hub.db").exists()
+
+
+def _welcome(demo: subprocess.Popen[str]) -> str:
+    """What the demo says at its start, to the last line; fails when it ends before."""
+    assert demo.stdout is not None
+    said = ""
+    for line in demo.stdout:
+        said += line
+        if line == "Ctrl+C stops it.\n":
+            return said
+    raise AssertionError(f"the demo ended: {said}{demo.communicate()[1]}")
 
 
 def _waiting_for(
