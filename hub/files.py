@@ -14,7 +14,8 @@ from pydantic import SecretStr
 from connectors.kit.signatures import same
 from hub.api.attachments import serve
 from hub.keys import CLOCK, SETTINGS
-from hub.problems import Problem
+from hub.problems import RETRY_AFTER_SECONDS, Problem
+from registry.errors import NotFound, Unavailable
 from registry.sealing import signature
 from registry.types import Clock
 
@@ -52,8 +53,13 @@ async def fetch(request: web.Request) -> web.StreamResponse:
         raise web.HTTPGone(text="This address has run out.")
     try:
         return await serve(request, int(match["id"]))
+    except NotFound as error:
+        raise web.HTTPNotFound(text="There is no such file.") from error
+    except Unavailable:
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return web.Response(status=503, text="Come again in a moment.", headers=headers)
     except Problem as problem:
-        raise web.HTTPNotFound(text=problem.detail) from problem
+        return web.Response(status=problem.status, text=problem.detail, headers=problem.headers)
 
 
 def _extension(name: str) -> str:
