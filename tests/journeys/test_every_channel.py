@@ -193,6 +193,10 @@ async def test_on_every_channel_a_citizen_is_answered_where_they_wrote(
     for talk in talks:
         arrived[talk.writer.account] += await talk.is_as_told()
     assert {account: account.sent() for account in accounts} == arrived
+    # Providers tell the account of its own messages too: none of them stands there twice.
+    for appeal in await hub.appeals():
+        messages = (await hub.get(f"appeals/{appeal['number']}"))["messages"]
+        assert [each["direction"] for each in messages] == ["in", "out", "out"], messages
     assert len(await hub.appeals()) == len(talks)
     assert {account["health"] for account in await hub.accounts()} == {"ok"}
 
