@@ -117,19 +117,27 @@ async def _check_private(
             code="window_closed",
             instead="Answer publicly and ask them to write to the account.",
         )
-    earlier = await session.exec(
-        select(Message.id).where(
-            Message.conversation_id == conversation.id,
-            Message.private_reply_to == conversation.last_inbound,
-            Message.state != DeliveryState.FAILED,
-        )
-    )
-    if earlier.first() is not None:
+    if await answered_privately(session, conversation.id, conversation.last_inbound):
         raise CannotCarry(
             "This comment has been answered privately already, and that can be done once.",
             code="private_reply_used",
             instead="Answer publicly, or wait until they answer or comment again.",
         )
+
+
+async def answered_privately(
+    session: AsyncSession, conversation_id: int | None, comment: str | None, *, but: int = 0
+) -> bool:
+    """Whether a private reply to the comment, `but` that one, has gone out or may yet."""
+    found = await session.exec(
+        select(Message.id).where(
+            Message.conversation_id == conversation_id,
+            Message.id != but,
+            Message.private_reply_to == comment,
+            Message.state != DeliveryState.FAILED,
+        )
+    )
+    return found.first() is not None
 
 
 def window_closes_at(

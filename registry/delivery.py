@@ -60,6 +60,7 @@ def move_forward(
                 ended.append((message_id,))
         elif (
             dispatch == "uncertain"
+            and state != DeliveryState.FAILED
             and report.message_id is not None
             and places.get(part, report.part) == next_part
         ):

@@ -167,6 +167,10 @@ def settle(
     later = [o for o in outcomes if isinstance(o, Later)]
     over = [o for o in outcomes if isinstance(o, Over)]
     changed: set[int] = set()
+    # A report that an earlier part failed ends the rest, and may be being written just now.
+    goes_on = [o.claim for o in outcomes if not isinstance(o, Over) and o.claim.parts > 1]
+    if goes_on:
+        yield _HOLD_MESSAGES, sorted((claim.message_id,) for claim in goes_on)
     if went:
         changed |= yield from _settle_went(account, went, now=now)
     if later:
@@ -414,11 +418,19 @@ _FILES = Statement(
     id=ID,
 )
 
+_HOLD_MESSAGES = Statement(
+    "SELECT m.id FROM {rows} JOIN messages m ON m.id = r.id ORDER BY m.id {lock:m}",
+    id=ID,
+)
+
 _PROGRESS = Statement(
     """
     UPDATE dispatches SET
       next_part = next_part + 1,
-      state = CASE WHEN next_part + 1 < part_count THEN 'queued' ELSE 'done' END,
+      state = CASE WHEN next_part + 1 >= part_count THEN 'done'
+        WHEN EXISTS (
+          SELECT 1 FROM messages m WHERE m.id = dispatches.message_id AND m.state = 'failed')
+        THEN 'failed' ELSE 'queued' END,
       attempts = 0, due_at = r.next_at, lease_owner = NULL, lease_until = NULL
     FROM {rows} WHERE dispatches.id = r.id AND dispatches.next_part = r.part
       AND dispatches.state IN ('sending', 'uncertain')
@@ -454,7 +466,10 @@ _NAMED = Statement(
 _POSTPONE = Statement(
     """
     UPDATE dispatches SET
-      state = 'queued', due_at = r.due_at, attempts = attempts + r.counts,
+      state = CASE WHEN EXISTS (
+          SELECT 1 FROM messages m WHERE m.id = dispatches.message_id AND m.state = 'failed')
+        THEN 'failed' ELSE 'queued' END,
+      due_at = r.due_at, attempts = attempts + r.counts,
       lease_owner = NULL, lease_until = NULL
     FROM {rows} WHERE dispatches.id = r.id AND dispatches.next_part = r.part
       AND dispatches.state IN ('sending', 'uncertain')
@@ -470,7 +485,7 @@ _EXPLAIN = Statement(
     UPDATE messages SET
       error_code = coalesce(r.code, messages.error_code),
       error_reason = coalesce(r.reason, messages.error_reason)
-    FROM {rows} WHERE messages.id = r.id
+    FROM {rows} WHERE messages.id = r.id AND messages.state <> 'failed'
     """,
     id=ID,
     code=TEXT,

@@ -11,7 +11,13 @@ from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from registry.carrying import Manner, carrier, check_files, window_closes_at
+from registry.carrying import (
+    Manner,
+    answered_privately,
+    carrier,
+    check_files,
+    window_closes_at,
+)
 from registry.errors import CannotCarry, KeyReused, NotFound, NotRetryable
 from registry.journal import record
 from registry.models import (
@@ -191,6 +197,13 @@ async def retry_message(
         raise NotRetryable(
             str(message.state), "A part of this message is being sent; try again when that is over."
         )
+    if message.private_reply_to is not None:
+        await session.get(Conversation, message.conversation_id, with_for_update=True)
+        comment = message.private_reply_to
+        if await answered_privately(session, message.conversation_id, comment, but=message_id):
+            raise NotRetryable(
+                str(message.state), "This comment has been answered privately already."
+            )
     before = message.state
     first = await _first_failed(session, dispatch)
     if first < dispatch.next_part:
