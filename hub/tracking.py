@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import SecretStr
-from sqlmodel import col, func, select
+from sqlmodel import col, func, or_, select
 
 from connectors.kit.signatures import same
 from hub.keys import DATABASE, SETTINGS
@@ -28,9 +28,10 @@ CODE_CHARACTERS = 16
 LANGUAGES = ("kk", "ru", "en")
 _PURPOSE = "tracking"
 _FOLDER = Path(__file__).parent / "templates"
-_pages = Environment(
+_PAGE = Environment(
     loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-)
+).get_template("tracking.html")
+"""Read once: a request reads no file."""
 
 _STATUS = {
     Status.NEW: ("Тіркелді", "Зарегистрировано", "Registered"),
@@ -84,9 +85,9 @@ async def page(request: web.Request) -> web.Response:
     zone = ZoneInfo(settings.timezone)
     try:
         async with request.app[DATABASE].read() as session:
-            found = await session.exec(
-                select(Appeal).where(Appeal.number == request.match_info["number"])
-            )
+            # PostgreSQL knows no NUL, and no number holds one.
+            number = request.match_info["number"].replace("\x00", "\ufffd")
+            found = await session.exec(select(Appeal).where(Appeal.number == number))
             appeal = found.one_or_none()
             if appeal is None or not same(
                 request.match_info["code"], _code(settings.secret_key, appeal.id)
@@ -96,7 +97,9 @@ async def page(request: web.Request) -> web.Response:
                 select(func.max(Message.sent_at)).where(
                     Message.appeal_id == appeal.id,
                     Message.direction == "out",
-                    Message.author != "",
+                    # What goes out by itself has no author and a key; an answer written in the
+                    # provider's own app has neither.
+                    or_(Message.author != "", col(Message.idempotency_key).is_(None)),
                     col(Message.state).in_(("sent", "delivered", "read")),
                 )
             )
@@ -143,7 +146,7 @@ def _rendered(
     words: Mapping[str, str] = {
         name: said[LANGUAGES.index(language)] for name, said in _WORDS.items()
     }
-    html = _pages.get_template("tracking.html").render(
+    html = _PAGE.render(
         language=language,
         languages=LANGUAGES,
         path=request.path,
