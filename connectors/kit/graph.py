@@ -34,6 +34,7 @@ from connectors.base import (
 )
 from connectors.kit.hooks import is_public
 from connectors.kit.http import TIMEOUT, Client
+from connectors.kit.lost_answers import somebody_else
 from connectors.kit.signatures import hmac_sha256, same
 from registry.types import Envelope, OutboundFile
 
@@ -522,11 +523,7 @@ def _not_graph(status: int, product: Product, headers: Mapping[str, str]) -> Sen
         return Rejected(f"The file is larger than {product.name} takes.", code=code)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Unreachable(f"{product.name} is in trouble", code=code)
-    return Misconfigured(
-        f"What answers at the account's api_base is not {product.name} (status {status}).",
-        cure=f"Correct {product.table}.api_base, or leave it out.",
-        code=code,
-    )
+    return somebody_else(status, product.name, table=product.table)
 
 
 def _quoted(words: str, hide: str) -> str:

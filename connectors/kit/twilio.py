@@ -22,9 +22,9 @@ from connectors.base import (
     Misconfigured,
     Rejected,
     SendError,
-    Uncertain,
     Unreachable,
 )
+from connectors.kit.lost_answers import unanswered, unreadable
 from connectors.kit.twilio_failures import ACTIVE_CURE, SIGN_IN_CURE, refused
 from registry.types import Attachment
 
@@ -98,7 +98,7 @@ class Client:
         except base_error:
             failure = Unreachable("Twilio's answer is not what its library expects.")
         except (AttributeError, KeyError, TypeError, ValueError):
-            failure = Unreachable("Twilio's answer could not be read.")
+            failure = unreadable("Twilio", sends=False)
         raise failure
 
     async def send(self, **message: Any) -> str:
@@ -114,7 +114,7 @@ class Client:
         except (base_error, AttributeError, KeyError, TypeError, ValueError):
             sid = None
         if not isinstance(sid, str) or not sid:
-            raise Uncertain("Twilio's answer could not be read. The message may have gone out.")
+            raise unreadable("Twilio", sends=True)
         return sid
 
     def media(self, attachment: Attachment, *, max_bytes: int) -> AsyncIterator[bytes]:
@@ -204,17 +204,13 @@ class Client:
                 status = response.status
                 asked = response.headers.get("Retry-After", "")
                 body = await response.read()
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-            failure = Unreachable("Twilio cannot be reached.")
-        except TimeoutError:
-            failure = _lost("Twilio did not answer in time.", sends=sends)
-        except (aiohttp.ClientError, OSError):
-            failure = _lost("The connection to Twilio broke before its answer.", sends=sends)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            failure = unanswered(error, "Twilio", sends=sends)
         else:
             if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
                 if status == HTTPStatus.NO_CONTENT or _decoded(_OBJECT, body) is not None:
                     return status, body.decode()
-                failure = _lost("Twilio's answer could not be read.", sends=sends)
+                failure = unreadable("Twilio", sends=sends)
             else:
                 refusal = _decoded(_REFUSAL, body)
                 failure = refused(
@@ -255,12 +251,6 @@ def _transport(request: Callable[..., Awaitable[tuple[int, str]]]) -> Any:
             return response.Response(status, text)
 
     return Transport()
-
-
-def _lost(reason: str, *, sends: bool) -> SendError:
-    if sends:
-        return Uncertain(f"{reason} The message may have gone out.")
-    return Unreachable(reason)
 
 
 def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T | None:

@@ -16,6 +16,7 @@ from connectors.base import (
     Unreachable,
     WindowClosed,
 )
+from connectors.kit.lost_answers import somebody_else
 
 _PAUSE = 5.0
 """Seconds to wait where Twilio asks for patience and tells no time."""
@@ -205,10 +206,6 @@ def refused(
             return Unreachable("Twilio is in trouble.", code=shown)
         return Uncertain(f"Twilio's front answered {status}: it may have gone out.", code=shown)
     if code is None and status not in {HTTPStatus.BAD_REQUEST, 413}:
-        return Misconfigured(
-            f"What answers at the account's api_base is not Twilio (status {status}).",
-            cure=f"Correct channels.{account}.api_base, or leave it out.",
-            code=shown,
-        )
+        return somebody_else(status, "Twilio", table=f"channels.{account}")
     words = " ".join(said.split())[:200].rstrip(".")
     return Rejected(f"Twilio refuses it: {words or f'status {status}'}.", code=shown)

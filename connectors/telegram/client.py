@@ -29,7 +29,8 @@ from aiogram.methods import (
 from msgspec import Struct
 
 from connectors.base import Rejected, SendError, Throttled, Unreachable
-from connectors.telegram.failures import Migrated, not_telegram, refused, unanswered, unreadable
+from connectors.kit.lost_answers import unanswered, unreadable
+from connectors.telegram.failures import Migrated, not_telegram, refused
 from connectors.telegram.health import Me, WebhookInfo
 from connectors.telegram.reading import ALLOWED_UPDATES
 from connectors.telegram.request import Request
@@ -252,7 +253,7 @@ class Client:
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             whole = all(upload.whole for upload in request.uploads)
-            failure = unanswered(error, sends=sends, whole=whole)
+            failure = unanswered(error, "Telegram", sends=sends, whole=whole)
         else:
             answer = _decoded(body)
             if answer is None or not (answer.ok or answer.description):
@@ -261,7 +262,7 @@ class Client:
                 try:
                     return result.decode(answer.result)
                 except (msgspec.DecodeError, UnicodeDecodeError):
-                    failure = unreadable(sends=sends)
+                    failure = unreadable("Telegram", sends=sends)
             else:
                 failure = self._refusal(status, body, sends=sends)
         raise failure
@@ -272,7 +273,7 @@ class Client:
             self._session.check_response(self._bot, _ANY_METHOD, status, body.decode())
         except AiogramError as error:
             return refused(error, status, account=self.account, sends=sends)
-        return unreadable(sends=sends)
+        return unreadable("Telegram", sends=sends)
 
 
 def _too_large(max_bytes: int) -> Rejected:

@@ -6,7 +6,6 @@ and with it the token.
 
 from http import HTTPStatus
 
-import aiohttp
 from aiogram.exceptions import (
     AiogramError,
     ClientDecodeError,
@@ -28,9 +27,9 @@ from connectors.base import (
     Rejected,
     SendError,
     Throttled,
-    Uncertain,
     Unreachable,
 )
+from connectors.kit.lost_answers import somebody_else, unclear
 
 _DEFAULT_PAUSE = 5.0
 """Seconds to wait after a 429 that tells none."""
@@ -93,7 +92,9 @@ def refused(error: AiogramError, status: int, *, account: str, sends: bool) -> S
         case ClientDecodeError():
             return not_telegram(status, account=account, sends=sends)
         case _:
-            return _unknown(f"Telegram's answer {status} says nothing clear.", code, sends=sends)
+            return unclear(
+                f"Telegram's answer {status} says nothing clear.", code=code, sends=sends
+            )
 
 
 def not_telegram(status: int, *, account: str, sends: bool) -> SendError:
@@ -110,38 +111,8 @@ def not_telegram(status: int, *, account: str, sends: bool) -> SendError:
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return Unreachable("Telegram is in trouble: service unavailable.", code=code)
     if HTTPStatus.MULTIPLE_CHOICES <= status < 500:
-        return Misconfigured(
-            f"What answers at the account's api_base is not Telegram (status {status}).",
-            cure=f"Correct channels.telegram.{account}.api_base, or leave it out.",
-            code=code,
-        )
-    return _unknown(f"Telegram's front answered {status} without a reason.", code, sends=sends)
-
-
-def unanswered(error: BaseException, *, sends: bool, whole: bool) -> SendError:
-    """What a call without an answer means.
-
-    `whole` is False when the body broke off: Telegram acts on whole requests alone. Where no
-    connection came about, nothing went out either. After that nobody can know.
-    """
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        return Unreachable("No connection to Telegram could be made.")
-    if not whole:
-        return Unreachable("The connection broke before the whole message had been sent.")
-    if isinstance(error, TimeoutError):
-        return _unknown("Telegram did not answer in time.", None, sends=sends)
-    return _unknown("The connection to Telegram broke before its answer.", None, sends=sends)
-
-
-def unreadable(*, sends: bool) -> SendError:
-    """What it means when Telegram says that it did it, and the rest cannot be read."""
-    return _unknown("Telegram's answer could not be read.", None, sends=sends)
-
-
-def _unknown(reason: str, code: str | None, *, sends: bool) -> SendError:
-    if sends:
-        return Uncertain(f"{reason} The message may have gone out.", code=code)
-    return Unreachable(reason, code=code)
+        return somebody_else(status, "Telegram", table=f"channels.telegram.{account}")
+    return unclear(f"Telegram's front answered {status} without a reason.", code=code, sends=sends)
 
 
 def _throttled(seconds: float) -> Throttled:

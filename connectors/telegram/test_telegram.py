@@ -24,7 +24,6 @@ from connectors.base import (
     Malformed,
     Misconfigured,
     Rejected,
-    Retryable,
     SendError,
     Throttled,
     Uncertain,
@@ -1138,10 +1137,3 @@ async def test_bots_of_one_server_share_its_connections_until_the_last_closes(
     assert session._session.closed
     await bot.send(reply())
     assert len(telegram.sent) == 4
-
-
-def test_a_poll_that_fails_is_always_retryable() -> None:
-    from connectors.telegram.failures import unanswered, unreadable
-
-    assert isinstance(unanswered(TimeoutError(), sends=False, whole=True), Retryable)
-    assert isinstance(unreadable(sends=False), Retryable)

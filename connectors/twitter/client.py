@@ -20,13 +20,13 @@ from tweepy.asynchronous import AsyncClient  # type: ignore[import-untyped]
 from yarl import URL
 
 from connectors.base import Misconfigured
+from connectors.kit.lost_answers import unanswered, unreadable
 from connectors.twitter.failures import (
+    SENDS,
     Doing,
     not_x,
     problem_of,
     refused,
-    unanswered,
-    unreadable,
 )
 from connectors.twitter.health import Window
 from connectors.twitter.oauth import Keys, authorization, encoded
@@ -224,7 +224,7 @@ class Client:
                 status, headers = response.status, response.headers
                 body = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise unanswered(error, doing=doing) from error
+            raise unanswered(error, "X", sends=doing in SENDS) from error
         self._note_window(method, route, headers)
         return self._judged(status, headers, body, doing)
 
@@ -234,7 +234,7 @@ class Client:
             data = json.loads(body) if body.strip() else None
         except (ValueError, RecursionError):
             if 200 <= status < 300:
-                raise unreadable(doing=doing) from None
+                raise unreadable("X", sends=doing in SENDS) from None
             raise not_x(status, headers, doing=doing, account=self.account, now=now) from None
         problem = problem_of(status, data)
         if 200 <= status < 300:
@@ -283,7 +283,7 @@ def _held(reply: Reply, name: str) -> Any:
 
 def _object(value: Any, doing: Doing) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise unreadable(doing=doing)
+        raise unreadable("X", sends=doing in SENDS)
     return value
 
 
@@ -291,5 +291,5 @@ def _name(value: Any, key: str, doing: Doing) -> str:
     """The id that X gave; a success without one leaves everything open."""
     found = _object(value, doing).get(key)
     if not isinstance(found, str) or not (found.isascii() and found.isdecimal()):
-        raise unreadable(doing=doing)
+        raise unreadable("X", sends=doing in SENDS)
     return found

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Literal, TypeAlias
 
-import aiohttp
 from msgspec import Struct
 
 from connectors.base import (
@@ -22,12 +21,14 @@ from connectors.base import (
     Rejected,
     SendError,
     Throttled,
-    Uncertain,
     Unreachable,
 )
+from connectors.kit.lost_answers import somebody_else, unclear
 
 Doing: TypeAlias = Literal["post", "dm", "file", "other"]
 """What a call does: it sends a post or a direct message, hands a file over, or asks."""
+SENDS: frozenset[Doing] = frozenset({"post", "dm"})
+"""What a citizen would see twice."""
 
 LONGEST_PAUSE = 3600.0
 """Seconds: X counts some calls by the day, and a limit that was lifted earlier is to be noticed."""
@@ -242,7 +243,7 @@ def refused(
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         return Unreachable(f"X is overloaded: {problem.said}.", code="503")
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _unknown(f"X is in trouble: {problem.said}.", problem.code, doing)
+        return unclear(f"X is in trouble: {problem.said}.", code=problem.code, sends=doing in SENDS)
     return Rejected(f"X refused: {problem.said}.", code=problem.code)
 
 
@@ -331,32 +332,10 @@ def not_x(
     if status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.SERVICE_UNAVAILABLE}:
         return Unreachable(f"X's front answered {status}.", code=code)
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Misconfigured(
-            f"What answers at the account's api_base is not X (status {status}).",
-            cure=f"Correct channels.twitter.{account}.api_base, or leave it out.",
-            code=code,
-        )
-    return _unknown(f"X's front answered {status} without a reason.", code, doing)
-
-
-def unanswered(error: BaseException, *, doing: Doing) -> SendError:
-    """What a call without an answer means: without a connection, nothing went out."""
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        return Unreachable("No connection to X could be made.")
-    if isinstance(error, TimeoutError):
-        return _unknown("X did not answer in time.", None, doing)
-    return _unknown("The connection to X broke before its answer.", None, doing)
-
-
-def unreadable(*, doing: Doing) -> SendError:
-    """What it means when X says that it did it, and the rest cannot be read."""
-    return _unknown("X's answer could not be read.", None, doing)
-
-
-def _unknown(reason: str, code: str | None, doing: Doing) -> SendError:
-    if doing in {"file", "other"}:
-        return Unreachable(reason, code=code)
-    return Uncertain(f"{reason} The message may have gone out.", code=code)
+        return somebody_else(status, "X", table=f"channels.twitter.{account}")
+    return unclear(
+        f"X's front answered {status} without a reason.", code=code, sends=doing in SENDS
+    )
 
 
 def _one_line(text: str) -> str:
