@@ -290,7 +290,10 @@ def expire_leases(*, resend: Container[AccountKey], now: datetime) -> Script[int
         yield _POSTPONE, [(row[0], row[4], now, 0) for row in again]
     if lost:
         yield _END, [(row[0], row[4], DeliveryState.UNCERTAIN) for row in lost]
-        unknown = [_reported(row, DeliveryState.UNCERTAIN, now, _STOPPED) for row in lost]
+        # Its call was made when the lease was, however long the hub has been down since.
+        unknown = [
+            _reported(row, DeliveryState.UNCERTAIN, from_stored(row[6]), _STOPPED) for row in lost
+        ]
         yield from move_forward(unknown, now=now)
     return len(rows)
 
@@ -299,11 +302,11 @@ _STOPPED = "The hub stopped while sending this; it may have gone out."
 
 
 def _reported(
-    row: Row, state: DeliveryState, now: datetime, reason: str | None = None
+    row: Row, state: DeliveryState, at: datetime, reason: str | None = None
 ) -> tuple[int, None, DeliveryReport]:
-    _, message_id, channel, account, _, _ = row
+    _, message_id, channel, account, *_ = row
     report = DeliveryReport(
-        channel=channel, account=account, state=state, at=now, error_reason=reason
+        channel=channel, account=account, state=state, at=at, error_reason=reason
     )
     return message_id, None, report
 
@@ -402,13 +405,15 @@ _LEASE = Statement(
 
 _SENDING = Statement(
     """
-    UPDATE messages SET state = 'sending', state_at = r.at, error_code = NULL,
-      error_reason = NULL
-    FROM {rows} WHERE messages.id = r.id AND messages.state = 'queued'
+    UPDATE messages SET state = 'sending', state_at = r.at,
+      error_code = CASE WHEN messages.state = 'sending' THEN messages.error_code END,
+      error_reason = CASE WHEN messages.state = 'sending' THEN messages.error_reason END
+    FROM {rows} WHERE messages.id = r.id AND messages.state IN ('queued', 'sending')
     """,
     id=ID,
     at=TIME,
 )
+"""Each call moves the time on: it is what tells our own echo from an employee's same words."""
 
 _FILES = Statement(
     """
@@ -572,7 +577,7 @@ _FORGET_OLD = Statement(
 
 _EXPIRED = Statement(
     """
-    SELECT d.id, d.message_id, d.channel, d.account, d.next_part, d.part_count
+    SELECT d.id, d.message_id, d.channel, d.account, d.next_part, d.part_count, d.lease_until
     FROM {rows} JOIN dispatches d
       ON d.state IN ('queued', 'sending') AND d.state = 'sending' AND d.lease_until < r.now
     ORDER BY d.id {claim:d}
