@@ -97,6 +97,7 @@ class _Poller:
         """One poll; returns the seconds to wait before the next."""
         try:
             if not await self._hold():
+                self._well = False  # whoever polls now may note that it fails
                 return OTHERS
             await self._poll_while_held()
         except (Unavailable, Full) as error:
