@@ -7,6 +7,7 @@ Source: https://www.rfc-editor.org/rfc/rfc9457
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from connectors.base import Misconfigured, Retryable, SendError, Uncertain
+from connectors.base import Misconfigured, Retryable, SendError, Throttled, Uncertain
 from registry.appeals import NotAllowed
 from registry.contacts import BadPoint, UnknownPerson
 from registry.errors import (
@@ -148,10 +149,16 @@ def of_provider(error: SendError) -> Problem:
                 reason=error.reason, instead=error.cure,
             )  # fmt: skip
         case Retryable() | Uncertain():
-            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+            wait = RETRY_AFTER_SECONDS
+            if isinstance(error, Throttled):
+                wait = max(ceil(error.retry_after), 1)
+            headers = {"Retry-After": str(wait)}
             return Problem(503, "unavailable", f"{error.reason} Try again.", headers=headers)
         case _:
-            return Problem(409, "refused", error.reason, reason=error.reason, instead="")
+            instead = "Do it at the provider's own page, or tell the administrator."
+            return Problem(
+                409, "refused", f"{error.reason} {instead}", reason=error.reason, instead=instead
+            )
 
 
 def _of_http(error: web.HTTPException, request: web.Request) -> Problem:

@@ -58,6 +58,9 @@ async def queue_reply(
 
     Raises: NotFound (appeal or upload), CannotCarry, KeyReused.
     """
+    if private:
+        # The conversation before the appeal, as intake does: neither waits for the other for ever.
+        await _lock_conversation(session, appeal_number)
     appeal = await _lock_appeal(session, appeal_number)
     digest = _digest(text, attachment_ids, template, private=private)
     earlier = await _earlier(session, appeal, idempotency_key)
@@ -140,8 +143,11 @@ async def preview_reply(
         await carrier(session, appeal, conversation, capabilities, manner, now=now)
     except CannotCarry as error:
         refused = error
+    parts = [] if carried is None else plan_parts(text, (), carried)
+    if refused is None and carried is not None:
+        refused = _too_long(parts, carried, manner)
     return Preview(
-        parts=[] if carried is None else [p.text for p in plan_parts(text, (), carried)],
+        parts=[part.text for part in parts],
         capabilities=carried,
         closes_at=closes_at,
         refused=refused,
@@ -247,6 +253,13 @@ async def _first_failed(session: AsyncSession, dispatch: Dispatch) -> int:
     return 0 if whole else min(first, dispatch.next_part)
 
 
+async def _lock_conversation(session: AsyncSession, number: str) -> None:
+    meant = select(Appeal.conversation_id).where(Appeal.number == number)
+    await session.exec(
+        select(Conversation.id).where(col(Conversation.id).in_(meant)).with_for_update()
+    )
+
+
 async def _lock_appeal(session: AsyncSession, number: str) -> Appeal:
     found = await session.exec(select(Appeal).where(Appeal.number == number).with_for_update())
     appeal = found.one_or_none()
@@ -302,13 +315,22 @@ def _planned(
         raise CannotCarry(
             "The reply is blank.", code="blank", instead="Write something, or attach a file."
         )
-    if manner.private and len(parts) > 1:
-        raise CannotCarry(
-            f"A private reply to a comment is one message: this one takes {len(parts)}.",
-            code="private_reply_too_long",
-            instead=f"Shorten it to {carried.max_text} characters, without a file beside the text.",
-        )
+    too_long = _too_long(parts, carried, manner)
+    if too_long is not None:
+        raise too_long
     return parts
+
+
+def _too_long(
+    parts: Sequence[PlannedPart], carried: Capabilities, manner: Manner
+) -> CannotCarry | None:
+    if not manner.private or len(parts) < 2:
+        return None
+    return CannotCarry(
+        f"A private reply to a comment is one message: this one takes {len(parts)}.",
+        code="private_reply_too_long",
+        instead=f"Shorten it to {carried.max_text} characters, without a file beside the text.",
+    )
 
 
 def _part(

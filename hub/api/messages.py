@@ -89,7 +89,9 @@ async def hide(request: web.Request) -> web.Response:
         comment = await get_comment(session, message_id)
     connector = request.config_dict[CONNECTORS].get(comment.account)
     if not isinstance(connector, Hides) or not connector.capabilities.of(public=True).hides:
-        raise Problem(409, "cannot_hide", f"{comment.account.channel} hides no comments.")
+        reason = f"The account {comment.account} hides no comments."
+        instead = "Hide it at the provider's own page."
+        raise Problem(409, "cannot_hide", f"{reason} {instead}", reason=reason, instead=instead)
     try:
         await connector.hide(comment.external_id, hidden=body.hidden)
     except SendError as error:

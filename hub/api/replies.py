@@ -180,14 +180,12 @@ async def _filled_in(
     chosen = body.template
     if body.text.strip() or body.attachments:
         raise invalid("template", "a template goes alone, without a text or attachments.")
+    wanted = ChosenTemplate(id=chosen.id, language=chosen.language, variables=chosen.variables)
+    if connector is None:
+        return "", wanted  # there is nothing to ask: `queue_reply` tells why
     if not isinstance(connector, Templates) or not connector.capabilities.templates:
-        raise Problem(
-            409,
-            "no_templates",
-            "The appeal's channel knows no templates.",
-            reason="The appeal's channel knows no templates.",
-            instead="Write the reply yourself.",
-        )
+        reason, instead = "The appeal's channel knows no templates.", "Write the reply yourself."
+        raise Problem(409, "no_templates", f"{reason} {instead}", reason=reason, instead=instead)
     try:
         known = await connector.templates()
     except SendError as error:
@@ -199,10 +197,10 @@ async def _filled_in(
     unknown = chosen.variables.keys() - set(found.variables)
     if missing or unknown:
         wrong = ", ".join([*missing, *sorted(unknown)])
-        wanted = ", ".join(found.variables) or "none"
-        raise invalid("template", f"its variables are {wanted}; look at {wrong}.")
+        told = ", ".join(found.variables) or "none"
+        raise invalid("template", f"its variables are {told}; look at {wrong}.")
     text = _VARIABLE.sub(lambda m: chosen.variables.get(m[1], m[0]), found.text)
-    return text, ChosenTemplate(id=chosen.id, language=chosen.language, variables=chosen.variables)
+    return text, wanted
 
 
 _VARIABLE = re.compile(r"\{\{(\w+)\}\}")
