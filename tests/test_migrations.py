@@ -34,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.types import JSON
 
 import registry.migrate
+from registry.accounts import account_states
 from registry.db import Database
 from registry.errors import Unavailable
 from registry.migrate import (
@@ -46,7 +47,8 @@ from registry.migrate import (
     is_current,
     migrate,
 )
-from registry.models import metadata
+from registry.models import AccountState, metadata
+from registry.types import AccountKey
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 
@@ -192,6 +194,35 @@ async def test_a_revision_that_loses_what_others_point_at_is_undone(
         await migrate(database)
 
     assert await _kept(database, held) == held
+
+
+# --- 0002: accounts that were down ----------------------------------------------------------------
+
+
+async def test_an_account_that_was_down_sends_nothing_after_0002_and_others_do(
+    empty: Database,
+) -> None:
+    await migrate(empty, to="0001")
+    async with empty.writer.begin() as connection:
+        for health in ("ok", "degraded", "down"):
+            await connection.execute(
+                text(
+                    "INSERT INTO accounts (channel, account, health, summary)"
+                    f" VALUES ('telegram', '{health}', '{health}', 'As it was.')"
+                )
+            )
+
+    await migrate(empty)
+
+    async with empty.read() as session:
+        states = await account_states(session)
+    found = {key.account: (state.can_send, state.details) for key, state in states.items()}
+    assert found == {"ok": (True, {}), "degraded": (True, {}), "down": (False, {})}
+    async with empty.write() as session:
+        # A state that is written from now on may send until somebody says otherwise.
+        session.add(AccountState(channel="telegram", account="new"))
+    async with empty.read() as session:
+        assert (await account_states(session))[AccountKey("telegram", "new")].can_send
 
 
 # --- What goes wrong ------------------------------------------------------------------------------
