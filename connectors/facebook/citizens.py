@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from connectors.testing.reader import Reader
 from connectors.testing.sandbox import WAIT, Upload
 
 if TYPE_CHECKING:
@@ -73,23 +74,17 @@ class Thread:
     blocked: bool = False
 
 
-class Citizen:
+class Citizen(Reader[Received]):
     """One person; every verb returns once the hub's webhook has answered, if there is one."""
 
     def __init__(self, sandbox: "FacebookSandbox", user_id: str, name: str) -> None:
+        super().__init__(sandbox)
         self.sandbox = sandbox
         self.id = user_id
         self.name = name
         self.thread = Thread()
-        self.inbox: list[Received] = []
+        self.inbox = self.received
         """What the page wrote to them: privately, and under their comments."""
-        self._heard = 0
-
-    async def next(self, *, timeout: float = WAIT) -> Received:
-        """What the page wrote next. Raises: TimeoutError."""
-        await self.sandbox.until(lambda: len(self.inbox) > self._heard, timeout=timeout)
-        self._heard += 1
-        return self.inbox[self._heard - 1]
 
     # --- Messenger -------------------------------------------------------------------------------
 

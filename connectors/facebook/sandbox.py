@@ -15,7 +15,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, NoReturn
 from urllib.parse import quote, urlencode
@@ -120,7 +120,6 @@ class FacebookSandbox(Sandbox):
         self._number = 100_000 + run * 1_000_000
         self._run = run
         self._turns: dict[str, asyncio.Lock] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
 
     # --- People and posts ------------------------------------------------------------------------
 
@@ -261,23 +260,6 @@ class FacebookSandbox(Sandbox):
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
         return answered.status == 200 and answered.body == challenge.encode()
-
-    def _later(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Done after the call that caused it was answered."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def settled(self) -> None:
-        """Wait until every echo and receipt under way was delivered."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await super().stop()
 
     # --- The server ------------------------------------------------------------------------------
 
@@ -447,7 +429,7 @@ class FacebookSandbox(Sandbox):
         )
         citizen.thread.mids.add(received.id)
         self._deliver_to(citizen, received)
-        self._later(self._echo_and_receipts(citizen, received))
+        self.later(self._echo_and_receipts(citizen, received))
         return answer({"recipient_id": citizen.id, "message_id": received.id})
 
     def _checked(
@@ -578,7 +560,7 @@ class FacebookSandbox(Sandbox):
         if person is not None:
             person.inbox.append(received)
         self.changed()
-        self._later(self.tell_feed(made, "add"))
+        self.later(self.tell_feed(made, "add"))
         return answer({"id": made.id})
 
     async def _update(self, call: Call) -> web.Response:
@@ -593,7 +575,7 @@ class FacebookSandbox(Sandbox):
             _refuse(200, "(#200) The page cannot hide a comment of its own.")
         if comment.hidden != hidden:
             comment.hidden = hidden
-            self._later(self.tell_feed(comment, "hide" if hidden else "unhide"))
+            self.later(self.tell_feed(comment, "hide" if hidden else "unhide"))
         self.changed()
         return answer({"success": True})
 

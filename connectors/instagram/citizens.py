@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from connectors.instagram.samples import picture
-from connectors.testing.sandbox import WAIT
+from connectors.testing.reader import Reader
+from connectors.testing.samples import picture
 
 if TYPE_CHECKING:
     from connectors.instagram.sandbox import InstagramSandbox
@@ -39,10 +39,11 @@ class Posted:
     at: datetime | None = None
 
 
-class Citizen:
+class Citizen(Reader[Received]):
     """One person; every verb returns once the webhook has answered, if there is one."""
 
     def __init__(self, sandbox: "InstagramSandbox", id_: str, username: str, name: str) -> None:
+        super().__init__(sandbox)
         self.sandbox = sandbox
         self.id = id_
         self.username = username
@@ -51,14 +52,6 @@ class Citizen:
         """When they last wrote a message: the account may answer from then on, for a day."""
         self.blocked = False
         self.gone = False
-        self.received: list[Received] = []
-        self._read = 0
-
-    async def next(self, *, timeout: float = WAIT) -> Received:
-        """The account's next message or comment not yet read. Raises: TimeoutError."""
-        await self.sandbox.until(lambda: len(self.received) > self._read, timeout=timeout)
-        self._read += 1
-        return self.received[self._read - 1]
 
     # --- Messages --------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -135,7 +135,6 @@ class InstagramSandbox(Sandbox):
         self.mentions: set[tuple[str, str | None]] = set()
         self.files: dict[str, tuple[bytes, str]] = {}
         self._numbers = first_number
-        self._deliveries: set[asyncio.Task[Any]] = set()
 
     # --- Citizens --------------------------------------------------------------------------------
 
@@ -257,27 +256,15 @@ class InstagramSandbox(Sandbox):
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def _later(self, delivery: Awaitable[int | None]) -> None:
+    async def _echo(self, delivery: Coroutine[Any, Any, int | None]) -> None:
         """Deliver beside the answer, or before it."""
         if self.echo_first:
             await delivery
-            return
-        task = asyncio.ensure_future(delivery)
-        self._deliveries.add(task)
-        task.add_done_callback(self._deliveries.discard)
-
-    async def settled(self) -> None:
-        """Wait until everything under way was delivered."""
-        await asyncio.gather(*self._deliveries)
+        else:
+            self.later(delivery)
 
     def _milliseconds(self) -> int:
         return round(self.clock().timestamp() * 1000)
-
-    async def stop(self) -> None:
-        for task in self._deliveries:
-            task.cancel()
-        await asyncio.gather(*self._deliveries, return_exceptions=True)
-        await super().stop()
 
     # --- The server ------------------------------------------------------------------------------
 
@@ -428,7 +415,7 @@ class InstagramSandbox(Sandbox):
         else:
             echo["attachments"] = [{"type": kind, "payload": {"url": url}}]
         content = {"message": echo, "to": citizen.id}
-        await self._later(self.post_event("messages", IG_USER_ID, content))
+        await self._echo(self.post_event("messages", IG_USER_ID, content))
         return {"recipient_id": citizen.id, "message_id": mid}
 
     def _reachable(self, id_: str) -> Citizen:
@@ -529,7 +516,7 @@ class InstagramSandbox(Sandbox):
         self.sent.append(received)
         if about.author in self.citizens:
             self.citizens[about.author].received.append(received)
-        await self._later(self.post_comment(made))
+        await self._echo(self.post_comment(made))
         return {"id": made.id}
 
     async def _change(self, call: Call) -> Any:

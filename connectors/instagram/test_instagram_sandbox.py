@@ -9,7 +9,6 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from connectors.instagram.samples import picture
 from connectors.instagram.sandbox import (
     APP_SECRET,
     FIELDS,
@@ -24,6 +23,7 @@ from connectors.instagram.sandbox import (
 )
 from connectors.kit.signatures import hmac_sha256
 from connectors.testing.contract import NOW
+from connectors.testing.samples import picture
 from connectors.testing.sandbox import Call, Route, Sandbox, answer
 
 CHAT = "6712345678901234"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from connectors.testing.sandbox import WAIT
+from connectors.testing.reader import Reader
 
 if TYPE_CHECKING:
     from connectors.sms.sandbox import SmsSandbox
@@ -36,24 +36,16 @@ class Posted:
         return self.fields["MessageSid"]
 
 
-class Citizen:
+class Citizen(Reader[Received]):
     """One person; every verb returns once the hub's webhook has answered, if there is one."""
 
     def __init__(self, sandbox: "SmsSandbox", number: str, *, name: str, language: str) -> None:
+        super().__init__(sandbox)
         self.sandbox = sandbox
         self.number = number
         self.name = name
         """Nobody sends their name in a text message: it is only for the story."""
         self.language = language
-        self.received: list[Received] = []
-        """What reached their phone."""
-        self._read = 0
-
-    async def next(self, *, timeout: float = WAIT) -> Received:
-        """The next message not yet read; waits for it. Raises: TimeoutError."""
-        await self.sandbox.until(lambda: len(self.received) > self._read, timeout=timeout)
-        self._read += 1
-        return self.received[self._read - 1]
 
     async def say(self, text: str) -> Posted:
         """Text something."""

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from connectors.telegram.samples import photo, voice
-from connectors.testing.sandbox import WAIT, Upload
+from connectors.telegram.samples import photo
+from connectors.testing.reader import Reader
+from connectors.testing.samples import voice
+from connectors.testing.sandbox import Upload
 
 if TYPE_CHECKING:
     from connectors.telegram.sandbox import TelegramSandbox
@@ -44,12 +46,13 @@ class Posted:
         return f"{self.chat}:{self.message_id}"
 
 
-class Citizen:
+class Citizen(Reader[Received]):
     """One person; every verb returns once the bot's webhook has answered, if there is one."""
 
     def __init__(
         self, sandbox: "TelegramSandbox", user: Mapping[str, Any], *, started: bool
     ) -> None:
+        super().__init__(sandbox)
         self.sandbox = sandbox
         self.user = dict(user)
         self.id: int = self.user["id"]
@@ -58,11 +61,8 @@ class Citizen:
         self.deactivated = False
         self.moved_to: int | None = None
         """The chat has this id now, as of a group that became a supergroup."""
-        self.received: list[Received] = []
-        """What the bot wrote to them."""
         self.messages: dict[int, Mapping[str, Any]] = {}
         """Everything in the chat, by its id."""
-        self._read = 0
 
     @property
     def chat(self) -> dict[str, Any]:
@@ -70,12 +70,6 @@ class Citizen:
         shown = {"id", "first_name", "last_name", "username"}
         chat = {key: value for key, value in self.user.items() if key in shown}
         return {**chat, "type": "private"}
-
-    async def next(self, *, timeout: float = WAIT) -> Received:
-        """The bot's next message not yet read; waits for it. Raises: TimeoutError."""
-        await self.sandbox.until(lambda: len(self.received) > self._read, timeout=timeout)
-        self._read += 1
-        return self.received[self._read - 1]
 
     # --- Messages --------------------------------------------------------------------------------
 

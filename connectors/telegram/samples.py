@@ -1,7 +1,6 @@
-"""Small real files for a citizen to send: a picture, a voice message.
+"""A photo as Telegram makes one of whatever is sent: a JPEG.
 
-Sources: https://www.w3.org/Graphics/JPEG/itu-t81.pdf (baseline JPEG),
-https://www.rfc-editor.org/rfc/rfc3533 and https://www.rfc-editor.org/rfc/rfc7845 (Opus in Ogg).
+Source: https://www.w3.org/Graphics/JPEG/itu-t81.pdf (baseline JPEG)
 """
 
 import struct
@@ -46,28 +45,6 @@ def photo(seed: int = 0) -> bytes:
     )
 
 
-def voice(seconds: int = 2) -> bytes:
-    """An Ogg file with that much silence in Opus, as a voice message is."""
-    head = b"OpusHead" + struct.pack("<BBHIhB", 1, 1, 312, 48_000, 0, 0)
-    vendor = b"tereze"
-    tags = b"OpusTags" + struct.pack("<I", len(vendor)) + vendor + struct.pack("<I", 0)
-    pages = [
-        _page([head], kind=2, number=0, position=0),
-        _page([tags], kind=0, number=1, position=0),
-    ]
-    frames_a_second = 50
-    pages.extend(
-        _page(
-            [b"\xf8\xff\xfe"] * frames_a_second,
-            kind=4 if second == seconds - 1 else 0,
-            number=second + 2,
-            position=(second + 1) * 48_000,
-        )
-        for second in range(seconds)
-    )
-    return b"".join(pages)
-
-
 def _scene(seed: int) -> Iterator[tuple[int, int, int]]:
     """The blocks' colours from the top left: brightness and two of colour, each about zero."""
     hole_x, hole_y = 8 + seed * 7 % 24, 18 + seed * 3 % 8
@@ -92,21 +69,3 @@ def _difference(value: int) -> str:
 
 def _segment(marker: int, payload: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
-
-
-def _page(packets: list[bytes], *, kind: int, number: int, position: int) -> bytes:
-    """One Ogg page; `kind` is 2 for the first and 4 for the last, `position` counts samples."""
-    lacing = bytes(len(packet) for packet in packets)
-    header = b"OggS" + struct.pack("<BBqIIIB", 0, kind, position, 1, number, 0, len(lacing))
-    page = header + lacing + b"".join(packets)
-    return page[:22] + struct.pack("<I", _checksum(page)) + page[26:]
-
-
-def _checksum(page: bytes) -> int:
-    """Ogg's own CRC-32, which starts from zero and mirrors nothing."""
-    crc = 0
-    for byte in page:
-        crc ^= byte << 24
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x04C11DB7 if crc & 0x80000000 else crc << 1) & 0xFFFFFFFF
-    return crc

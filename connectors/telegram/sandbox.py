@@ -117,7 +117,6 @@ class TelegramSandbox(Sandbox):
         self._message_ids: dict[int, int] = {}
         self._poll: _Poll | None = None
         self._turns: dict[int, asyncio.Lock] = {}
-        self._deliveries: set[asyncio.Task[None]] = set()
 
     # --- Citizens --------------------------------------------------------------------------------
 
@@ -227,12 +226,6 @@ class TelegramSandbox(Sandbox):
         """The moment as Telegram writes it."""
         return int(self.clock().timestamp())
 
-    async def stop(self) -> None:
-        for task in self._deliveries:
-            task.cancel()
-        await asyncio.gather(*self._deliveries, return_exceptions=True)
-        await super().stop()
-
     # --- The server ------------------------------------------------------------------------------
 
     def routes(self) -> Iterable[Route]:
@@ -322,9 +315,7 @@ class TelegramSandbox(Sandbox):
             secret=secret or None,
             max_connections=min(100, max(1, params.whole("max_connections", 40))),
         )
-        task = asyncio.create_task(self.redeliver())
-        self._deliveries.add(task)
-        task.add_done_callback(self._deliveries.discard)
+        self.later(self.redeliver())
         return True
 
     async def _delete_webhook(self, params: "Params") -> Any:

@@ -9,7 +9,7 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -183,6 +183,7 @@ class Sandbox:
         self._buckets: dict[Hashable, _Bucket] = {}
         self._holding: set[asyncio.Event] = set()
         self._news = asyncio.Event()
+        self._later: set[asyncio.Task[Any]] = set()
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
 
@@ -229,7 +230,13 @@ class Sandbox:
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Close every connection; from then on the provider cannot be reached."""
+        """Close every connection; from then on the provider cannot be reached.
+
+        What was to be done `later` is left undone.
+        """
+        for task in self._later:
+            task.cancel()
+        await asyncio.gather(*self._later, return_exceptions=True)
         for event in self._holding:
             event.set()
         if self._session is not None:
@@ -323,6 +330,17 @@ class Sandbox:
             return Answered(
                 status=response.status, headers=response.headers, body=await response.read()
             )
+
+    def later(self, work: Coroutine[Any, Any, object]) -> None:
+        """Do something beside the call under way: a report that follows the answer, say."""
+        task = asyncio.create_task(work)
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    async def settled(self) -> None:
+        """Wait until everything was done that was to be done `later`."""
+        while self._later:
+            await asyncio.gather(*self._later)
 
     # --- The server ------------------------------------------------------------------------------
 

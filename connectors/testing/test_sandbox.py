@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from connectors.testing.reader import Reader
 from connectors.testing.sandbox import Call, Failure, Refused, Route, Sandbox, Upload, answer
 
 
@@ -246,3 +247,60 @@ async def test_a_citizen_delivers_to_the_hub_and_learns_its_status(box: Letterbo
 async def test_delivering_to_a_path_needs_the_hubs_address(box: Letterbox) -> None:
     with pytest.raises(ValueError, match="give hub="):
         await box.deliver("/letters/9", {})
+
+
+# --- What goes on beside a call -----------------------------------------------------------------
+
+
+async def test_what_is_done_later_can_be_waited_for_and_may_cause_more(box: Letterbox) -> None:
+    async def report(left: int) -> None:
+        await asyncio.sleep(0)
+        box.letters.append(left)
+        if left:
+            box.later(report(left - 1))
+
+    box.later(report(2))
+    assert box.letters == []
+    await box.settled()
+    assert box.letters == [2, 1, 0]
+
+
+async def test_what_fails_later_is_told_to_who_waits_for_it(box: Letterbox) -> None:
+    async def report() -> None:
+        raise ValueError("no such citizen")
+
+    box.later(report())
+    with pytest.raises(ValueError, match="no such citizen"):
+        await box.settled()
+    await box.settled()
+
+
+async def test_closing_the_sandbox_leaves_undone_what_was_to_be_done_later() -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def report() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with Letterbox() as box:
+        box.later(report())
+        await begun.wait()
+    assert ended.is_set()
+    await box.settled()
+
+
+async def test_a_citizen_reads_what_reached_them_one_by_one(box: Letterbox) -> None:
+    citizen: Reader[str] = Reader(box)
+    citizen.received += ["a", "b"]
+    assert [await citizen.next(), await citizen.next()] == ["a", "b"]
+
+    waiting = asyncio.create_task(citizen.next())
+    await asyncio.sleep(0)
+    citizen.received.append("c")
+    box.changed()
+    assert await waiting == "c"
+    with pytest.raises(TimeoutError):
+        await citizen.next(timeout=0)

@@ -12,7 +12,6 @@ https://www.twilio.com/docs/content/content-api-resources,
 https://help.twilio.com/articles/223134027 (opt-out keywords)
 """
 
-import asyncio
 import hashlib
 import hmac
 import json
@@ -161,7 +160,6 @@ class TwilioSandbox(Sandbox):
         self.files: dict[str, tuple[str, bytes]] = {}
         """Files of messages by their sids: type and content."""
         self._sids = count(1)
-        self._tasks: set[asyncio.Task[None]] = set()
 
     # --- What the Console would do ---------------------------------------------------------------
 
@@ -288,11 +286,6 @@ class TwilioSandbox(Sandbox):
             fields["ErrorCode"] = str(error_code)
         return await self.post_form(address, {**fields, **(more or {})})
 
-    async def settled(self) -> None:
-        """Wait until every callback of the messages so far has been answered."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
     async def _live(self, message: Message) -> None:
         for step in list(self.lifecycle):
             status, code = step if isinstance(step, tuple) else (step, None)
@@ -300,12 +293,6 @@ class TwilioSandbox(Sandbox):
                 await self.report(message, status, error_code=code)
             except (aiohttp.ClientError, TimeoutError, OSError):
                 return  # the hub is gone
-
-    async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await super().stop()
 
     # --- The server ------------------------------------------------------------------------------
 
@@ -486,9 +473,7 @@ class TwilioSandbox(Sandbox):
         self.arrived(message)
         self.changed()
         if self.reports:
-            task = asyncio.create_task(self._live(message))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self.later(self._live(message))
         return answer(self._message(message), status=201)
 
     def arrived(self, message: Message) -> None:

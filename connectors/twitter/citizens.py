@@ -1,12 +1,11 @@
 """A simulated person on X: what they do reaches the account as X tells it."""
 
-import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from connectors.testing.sandbox import WAIT
+from connectors.testing.reader import Reader
+from connectors.testing.samples import picture
 
 if TYPE_CHECKING:
     from connectors.twitter.sandbox import TwitterSandbox
@@ -34,12 +33,13 @@ class Posted:
     """What the webhook answered; None when the account polls, or could not be reached."""
 
 
-class Citizen:
+class Citizen(Reader[Received]):
     """One person; every verb returns once the account's webhook has answered, if there is one."""
 
     def __init__(
         self, sandbox: "TwitterSandbox", *, user_id: str, name: str, username: str
     ) -> None:
+        super().__init__(sandbox)
         self.sandbox = sandbox
         self.id = user_id
         self.name = name
@@ -49,19 +49,11 @@ class Citizen:
         self.wrote = False
         self.blocked = False
         self.suspended = False
-        self.received: list[Received] = []
-        self._read = 0
 
     @property
     def user(self) -> dict[str, Any]:
         """The person as X's API tells them."""
         return {"id": self.id, "name": self.name, "username": self.username, "protected": False}
-
-    async def next(self, *, timeout: float = WAIT) -> Received:
-        """The account's next message not yet read; waits for it. Raises: TimeoutError."""
-        await self.sandbox.until(lambda: len(self.received) > self._read, timeout=timeout)
-        self._read += 1
-        return self.received[self._read - 1]
 
     # --- Direct messages -------------------------------------------------------------------------
 
@@ -140,24 +132,3 @@ class Townsperson(Citizen):
         last = next((one.id for one in reversed(self.received) if one.public), None)
         held = picture(len(self.sandbox.files))
         return await self.mention(text, answers=last, pictures=[held])
-
-
-def picture(seed: int = 0) -> bytes:
-    """A PNG of a road with a hole in it, which lies elsewhere for each `seed`."""
-    width, height, radius = 160, 120, 18
-    x, y = 30 + seed * 37 % (width - 60), 30 + seed * 23 % (height - 60)
-    rows = bytearray()
-    for row in range(height):
-        rows.append(0)
-        for column in range(width):
-            hole = (column - x) ** 2 + ((row - y) * 2) ** 2 < radius**2
-            rows += b"\x28\x26\x24" if hole else b"\x8a\x8c\x90"
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        _chunk(*one) for one in ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
-    )
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
-    checked = zlib.crc32(name + content)
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checked)

@@ -106,7 +106,6 @@ class TwitterSandbox(Sandbox):
             signing=signing,
         )
         self._number = 0
-        self._tasks: set[asyncio.Task[Any]] = set()
 
     # --- Citizens --------------------------------------------------------------------------------
 
@@ -365,12 +364,6 @@ class TwitterSandbox(Sandbox):
     def unknown(self, call: Call) -> web.Response:
         return not_found("resource", call.path).response
 
-    async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await super().stop()
-
     def _as_user(self, name: str, handler: Handler) -> Callable[[Call], Awaitable[web.Response]]:
         return partial(self._take, name, handler, "user")
 
@@ -556,7 +549,7 @@ class TwitterSandbox(Sandbox):
         self.gate.charge("dm")
         kept = self._keep(self.user_id, person.id, text)
         self._reach(person, Received(text=text, id=kept["id"], public=False, media=files))
-        self._later(self._tell_sent(kept))
+        self.later(self._tell_sent(kept))
         pair = "-".join(sorted((self.user_id, person.id), key=int))
         return 201, {"data": {"dm_conversation_id": pair, "dm_event_id": kept["id"]}}
 
@@ -575,11 +568,6 @@ class TwitterSandbox(Sandbox):
     async def _tell_sent(self, kept: Mapping[str, Any]) -> None:
         await asyncio.sleep(_LATEST.total_seconds())
         await self.desk.deliver("dm.sent", self.user_id, self._direct_event("dm.sent", kept))
-
-    def _later(self, doing: Any) -> None:
-        task = asyncio.ensure_future(doing)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _initialize(self, call: Call) -> tuple[int, Mapping[str, Any]]:
         return 200, self.uploads.initialize(call, self.next_id())

@@ -30,8 +30,9 @@ from connectors.base import (
 )
 from connectors.testing.contract import NOW, NOWHERE, ConnectorContract, ProviderFailure
 from connectors.testing.fixtures import cases
+from connectors.testing.samples import picture
 from connectors.testing.sandbox import Call, Failure, Route, Sandbox, answer
-from connectors.twitter.citizens import Citizen, picture
+from connectors.twitter.citizens import Citizen
 from connectors.twitter.connector import TwitterConnector
 from connectors.twitter.demo import demo_account
 from connectors.twitter.failures import Doing, Problem, problem_of, refused, throttled

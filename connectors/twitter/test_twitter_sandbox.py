@@ -8,8 +8,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from connectors.testing.samples import picture
 from connectors.testing.sandbox import Answered
-from connectors.twitter.citizens import Citizen, picture
+from connectors.twitter.citizens import Citizen
 from connectors.twitter.oauth import Keys, authorization
 from connectors.twitter.rules import weight
 from connectors.twitter.sandbox import TwitterSandbox

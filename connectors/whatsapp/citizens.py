@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from connectors.testing.sandbox import WAIT
-from connectors.whatsapp.samples import picture, voice
+from connectors.testing.reader import Reader
+from connectors.testing.samples import picture, voice
 
 if TYPE_CHECKING:
     from connectors.whatsapp.sandbox import Posted, StoredFile, WhatsAppSandbox
@@ -27,7 +27,7 @@ class Received:
     reply_to: str | None = None
 
 
-class Citizen:
+class Citizen(Reader[Received]):
     """One person; every verb returns once the hub's webhook has answered, if there is one."""
 
     def __init__(
@@ -40,6 +40,7 @@ class Citizen:
         language: str,
         hidden: bool,
     ) -> None:
+        super().__init__(sandbox)
         self.sandbox = sandbox
         self.wa_id = wa_id
         """Their number's digits."""
@@ -54,9 +55,6 @@ class Citizen:
         self.wrote_at: datetime | None = None
         """When the window was opened last."""
         self.sent_at: list[datetime] = []
-        self.received: list[Received] = []
-        """What reached their phone."""
-        self._read = 0
 
     def as_contact(self) -> dict[str, Any]:
         """What a delivery tells of them."""
@@ -72,12 +70,6 @@ class Citizen:
     def as_recipient(self) -> dict[str, Any]:
         known = {"recipient_user_id": self.user_id}
         return known if self.hidden else {"recipient_id": self.wa_id, **known}
-
-    async def next(self, *, timeout: float = WAIT) -> Received:
-        """The next message not yet read; waits for it. Raises: TimeoutError."""
-        await self.sandbox.until(lambda: len(self.received) > self._read, timeout=timeout)
-        self._read += 1
-        return self.received[self._read - 1]
 
     # --- Messages --------------------------------------------------------------------------------
 

@@ -9,7 +9,6 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/webhoo
 https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
 """
 
-import asyncio
 import hashlib
 import hmac
 import json
@@ -134,7 +133,6 @@ class WhatsAppSandbox(Sandbox):
         self.known_ids: set[str] = set()
         """Messages that a reply can point at."""
         self._next = 0
-        self._tasks: set[asyncio.Task[None]] = set()
 
     # --- Citizens --------------------------------------------------------------------------------
 
@@ -233,23 +231,12 @@ class WhatsAppSandbox(Sandbox):
             told["biz_opaque_callback_data"] = message.opaque
         return await self.notify(statuses=[told])
 
-    async def settled(self) -> None:
-        """Wait until every status of the messages so far has been answered."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
     async def _live(self, message: Sandboxed) -> None:
         for status in list(self.lifecycle):
             try:
                 await self.report(message, status)
             except (aiohttp.ClientError, TimeoutError, OSError):
                 return  # the hub is gone
-
-    async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await super().stop()
 
     # --- The server ------------------------------------------------------------------------------
 
@@ -373,9 +360,7 @@ class WhatsAppSandbox(Sandbox):
         self.sent.append(made)
         self.changed()
         if self.lifecycle:
-            task = asyncio.create_task(self._live(made))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self.later(self._live(made))
         contact = {"input": to} | ({} if citizen.hidden else {"wa_id": citizen.wa_id})
         return {
             "messaging_product": "whatsapp",

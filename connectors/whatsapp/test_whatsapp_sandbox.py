@@ -17,7 +17,6 @@ from connectors.testing.twilio import ACCOUNT_SID, AUTH_TOKEN, NUMBER
 from connectors.whatsapp.connector import WhatsAppConnector, WhatsAppSettings
 from connectors.whatsapp.demo import demo_account
 from connectors.whatsapp.rules import check_upload
-from connectors.whatsapp.samples import picture, voice
 from connectors.whatsapp.sandbox import (
     APP_SECRET,
     PHONE_NUMBER_ID,
@@ -305,12 +304,6 @@ async def test_a_strict_meta_takes_only_https(
     async with client.post(path, json={}) as response:
         assert await response.json() == {"success": True}
     assert meta.subscribed
-
-
-def test_the_samples_are_what_they_say() -> None:
-    assert picture(1).startswith(b"\x89PNG\r\n\x1a\n")
-    assert picture(1) != picture(2)
-    assert voice(2).count(b"OggS") == 4
 
 
 # --- Twilio -------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from connectors.testing.sandbox import WAIT
+from connectors.testing.reader import Reader
 
 if TYPE_CHECKING:
     from connectors.instagram.private.sandbox import PrivateSandbox
@@ -21,10 +21,11 @@ class Received:
     item: dict[str, Any]
 
 
-class Citizen:
+class Citizen(Reader[Received]):
     """One person."""
 
     def __init__(self, sandbox: "PrivateSandbox", user: dict[str, Any], thread: str) -> None:
+        super().__init__(sandbox)
         self.sandbox = sandbox
         self.user = user
         self.pk: int = user["pk"]
@@ -32,14 +33,6 @@ class Citizen:
         """Their thread with the account."""
         self.blocks = False
         """They take no messages from the account."""
-        self.received: list[Received] = []
-        self._read = 0
-
-    async def next(self, *, timeout: float = WAIT) -> Received:
-        """The account's next message not yet read; waits for it. Raises: TimeoutError."""
-        await self.sandbox.until(lambda: len(self.received) > self._read, timeout=timeout)
-        self._read += 1
-        return self.received[self._read - 1]
 
     async def say(self, text: str) -> dict[str, Any]:
         """Write a text."""
