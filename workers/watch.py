@@ -21,6 +21,8 @@ LEAST_USUAL = 5
 """Messages that the quietest of those weeks must have brought for silence to mean anything."""
 LONGEST_SILENCE = timedelta(hours=24)
 """How far back a silence is looked at: longer ones say no more."""
+WRITTEN_WITHIN = timedelta(minutes=1)
+"""By then what came is written down by whichever process counted it."""
 FORGED_WITHIN = timedelta(minutes=10)
 FORGED_MANY = 5
 """So many forgeries, and more than what was genuine, mean that the secret differs."""
@@ -42,7 +44,7 @@ async def watched(
 ) -> Diagnosis:
     """The worst of what the provider told and of what we see: traffic, polls, replies, pauses."""
     slots = await database.run(read_traffic(account, since=now - LOOKS_BACK))
-    shown = judge(slots, last_in_at=None if state is None else state.last_in_at, now=now)
+    shown = judge(slots, now=now)
     found = (
         [shown]
         if state is None
@@ -104,9 +106,9 @@ def _paused(state: AccountState, now: datetime) -> Diagnosis | None:
 _BADNESS = {Health.OK: 0, Health.DEGRADED: 1, Health.DOWN: 2}
 
 
-def judge(slots: Sequence[Slot], *, last_in_at: datetime | None, now: datetime) -> Diagnosis | None:
+def judge(slots: Sequence[Slot], *, now: datetime) -> Diagnosis | None:
     """What is wrong with an account's traffic, if anything; `slots` go back `LOOKS_BACK`."""
-    return _forgeries(slots, now) or _silence(slots, last_in_at, now)
+    return _forgeries(slots, now) or _silence(slots, now)
 
 
 def _forgeries(slots: Sequence[Slot], now: datetime) -> Diagnosis | None:
@@ -125,35 +127,37 @@ def _forgeries(slots: Sequence[Slot], now: datetime) -> Diagnosis | None:
     )
 
 
-def _silence(slots: Sequence[Slot], last_in_at: datetime | None, now: datetime) -> Diagnosis | None:
-    """Nothing since a while in which each of the past weeks brought something."""
-    if last_in_at is None:
+def _silence(slots: Sequence[Slot], now: datetime) -> Diagnosis | None:
+    """Nothing since a while in which each of the past weeks brought something.
+
+    Messages count, and not the receipts of what we send: they may come to another address.
+    """
+    last = max((slot.start for slot in slots if slot.received), default=None)
+    if last is None:
         return None
-    since = max(slot_of(last_in_at) + SLOT, now - LONGEST_SILENCE)
-    until = slot_of(now)
+    since, until = max(last + SLOT, now - LONGEST_SILENCE), slot_of(now - WRITTEN_WITHIN)
     if since >= until:
         return None
     usual = [
         _received(slots, since - timedelta(weeks=week), until - timedelta(weeks=week))
-        for week in _weeks_known(slots, since)
+        for week in _weeks_known(slots, since, silent_for=until - last - SLOT)
     ]
     if len(usual) < LEAST_WEEKS or min(usual) < LEAST_USUAL:
         return None
     return Diagnosis(
         health=Health.DEGRADED,
-        summary=f"Nothing has come since {last_in_at:%Y-%m-%d %H:%M} UTC; in the same hours of the "
-        f"last {len(usual)} weeks {min(usual)} to {max(usual)} messages came.",
+        summary=f"Nothing has come since {last + SLOT:%Y-%m-%d %H:%M} UTC; in the same hours of "
+        f"{len(usual)} weeks before {min(usual)} to {max(usual)} messages came.",
         cure="Write to the account yourself; if nothing arrives, look at the webhook or the token "
         "at the provider, and at what stands before the hub.",
     )
 
 
-def _weeks_known(slots: Sequence[Slot], since: datetime) -> range:
-    """The past weeks that the counts reach back to, the last one first."""
-    if not slots:
-        return range(0)
-    known = (since - slots[0].start) // timedelta(weeks=1)
-    return range(1, min(known, WEEKS) + 1)
+def _weeks_known(slots: Sequence[Slot], since: datetime, *, silent_for: timedelta) -> range:
+    """The past weeks that the counts reach back to, the last one before the silence first."""
+    week = timedelta(weeks=1)
+    first = max(-(-silent_for // week), 1)
+    return range(first, min((since - slots[0].start) // week, WEEKS) + 1)
 
 
 def _received(slots: Sequence[Slot], start: datetime, end: datetime) -> int:
