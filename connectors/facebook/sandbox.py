@@ -18,12 +18,13 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, NoReturn
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import aiohttp
 from aiohttp import web
 
 from connectors.facebook.citizens import Citizen, Comment, Received, feed_value
+from connectors.testing import meta
 from connectors.testing.sandbox import Call, Refused, Route, Sandbox, Upload, answer
 
 TOKEN = "EAAG0sandboxPageTokenOfNoValue"  # noqa: S105 - opens nothing
@@ -178,7 +179,7 @@ class FacebookSandbox(Sandbox):
 
     async def connect(self, callback_url: str, verify_token: str) -> bool:
         """Enter the webhook in the App Dashboard; whether it passed the challenge."""
-        if not await self._challenged(callback_url, verify_token):
+        if not (await meta.challenge(self, callback_url, verify_token)).passed:
             return False
         self.callback_url, self.app_fields = callback_url, set(PAGE_FIELDS)
         return True
@@ -243,23 +244,8 @@ class FacebookSandbox(Sandbox):
             "Content-Type": "application/json",
             "User-Agent": "facebookexternalua",
             "X-Hub-Signature": f"sha1={hmac.new(key, body, hashlib.sha1).hexdigest()}",
-            "X-Hub-Signature-256": f"sha256={hmac.new(key, body, hashlib.sha256).hexdigest()}",
+            "X-Hub-Signature-256": meta.sign(self.app_secret, body),
         }
-
-    async def _challenged(self, callback_url: str, verify_token: str) -> bool:
-        challenge = str(self._next())
-        query = urlencode(
-            {
-                "hub.mode": "subscribe",
-                "hub.challenge": challenge,
-                "hub.verify_token": verify_token,
-            }
-        )
-        try:
-            answered = await self.exchange("GET", f"{callback_url}?{query}")
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            return False
-        return answered.status == 200 and answered.body == challenge.encode()
 
     # --- The server ------------------------------------------------------------------------------
 
@@ -279,14 +265,13 @@ class FacebookSandbox(Sandbox):
         yield Route("GET", version + "/{id}", self._get_profile)
 
     def unknown(self, call: Call) -> web.Response:
-        error = {"message": f"Unknown path components: {call.path}", "type": "OAuthException"}
-        return answer({"error": {**error, "code": 2500, "fbtrace_id": "Sandbox"}}, status=400)
+        return answer(meta.error(2500, f"Unknown path components: {call.path}"), status=400)
 
     def too_many(self, call: Call, retry_after: float) -> web.Response:
         message = "(#613) Calls to this api have exceeded the rate limit."
         usage = {self.page_id: [{"type": "messenger", "estimated_time_to_regain_access": 1}]}
         return answer(
-            {"error": {"message": message, "type": "OAuthException", "code": 613}},
+            meta.error(613, message),
             status=400,
             headers={"X-Business-Use-Case-Usage": json.dumps(usage)},
         )
@@ -309,7 +294,7 @@ class FacebookSandbox(Sandbox):
                 status=401,
             )
         if node is not None and node not in {self.page_id, "me"}:
-            _refuse_object(node)
+            raise meta.unknown_object(node)
         for permission in permissions:
             if permission not in self.permissions:
                 _refuse(200, f"(#200) Requires {permission} permission to manage the object.")
@@ -318,7 +303,7 @@ class FacebookSandbox(Sandbox):
         if call.headers.get("Authorization") != f"Bearer {self.app_id}|{self.app_secret}":
             _refuse(190, "Invalid OAuth access token signature.", status=401)
         if call.params["id"] != self.app_id:
-            _refuse_object(call.params["id"])
+            raise meta.unknown_object(call.params["id"])
 
     # --- The account -----------------------------------------------------------------------------
 
@@ -334,7 +319,7 @@ class FacebookSandbox(Sandbox):
         self._authorize(call, "pages_messaging")
         citizen = self.citizens.get(call.params["id"])
         if citizen is None or citizen.thread.last_action is None:
-            _refuse_object(call.params["id"])
+            raise meta.unknown_object(call.params["id"])
         first, _, last = citizen.name.partition(" ")
         known = {"first_name": first, "last_name": last, "name": citizen.name}
         fields = call.query.get("fields", "first_name,last_name").split(",")
@@ -382,7 +367,7 @@ class FacebookSandbox(Sandbox):
         if not url.startswith(("http://", "https://")):
             _refuse(2201, "(#2201) The callback URL could not be validated.")
         fields = self._fields(call, "fields")
-        if self.verifies and not await self._challenged(url, verify_token):
+        if self.verifies and not (await meta.challenge(self, url, verify_token)).passed:
             _refuse(2200, "(#2200) Callback verification failed with the following errors.")
         self.callback_url, self.app_fields = url, fields
         self.changed()
@@ -486,7 +471,7 @@ class FacebookSandbox(Sandbox):
         """The comment whose author may still be written to, once."""
         comment = self.comments.get(number)
         if comment is None or comment.removed:
-            _refuse_object(number)
+            raise meta.unknown_object(number)
         if comment.answered_privately:
             _refuse(10900, "(#10900) Activity already replied to")
         if comment.author not in self.citizens:
@@ -537,7 +522,7 @@ class FacebookSandbox(Sandbox):
         self._authorize(call, "pages_manage_engagement")
         target = self.comments.get(call.params["id"])
         if target is None or target.removed:
-            _refuse_object(call.params["id"])
+            raise meta.unknown_object(call.params["id"])
         told = _fields_of(call)
         text, upload = told.get("message", ""), _upload(call, "source")
         if not isinstance(text, str) or not (text.strip() or upload):
@@ -567,7 +552,7 @@ class FacebookSandbox(Sandbox):
         self._authorize(call, "pages_manage_engagement")
         comment = self.comments.get(call.params["id"])
         if comment is None or comment.removed or comment.parent is None:
-            _refuse_object(call.params["id"])
+            raise meta.unknown_object(call.params["id"])
         hidden = _fields_of(call).get("is_hidden")
         if not isinstance(hidden, bool):
             _refuse(100, "(#100) Param is_hidden must be a boolean")
@@ -584,19 +569,7 @@ class FacebookSandbox(Sandbox):
 
 
 def _refuse(code: int, message: str, *, subcode: int | None = None, status: int = 400) -> NoReturn:
-    error: dict[str, Any] = {"message": message, "type": "OAuthException", "code": code}
-    if subcode is not None:
-        error["error_subcode"] = subcode
-    raise Refused(status, {"error": {**error, "fbtrace_id": "AbCdSandbox"}})
-
-
-def _refuse_object(number: str) -> NoReturn:
-    message = (
-        f"Unsupported request. Object with ID '{number}' does not exist, cannot be loaded due to "
-        "missing permissions, or does not support this operation."
-    )
-    error = {"message": message, "type": "GraphMethodException", "code": 100, "error_subcode": 33}
-    raise Refused(400, {"error": {**error, "fbtrace_id": "AbCdSandbox"}})
+    raise Refused(status, meta.error(code, message, subcode=subcode))
 
 
 def _fields_of(call: Call) -> Mapping[str, Any]:

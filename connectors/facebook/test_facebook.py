@@ -36,6 +36,7 @@ from connectors.facebook.health import REQUIRED
 from connectors.facebook.limits import CAPABILITIES, COMMENTS, WITH_HUMAN_AGENT
 from connectors.facebook.sandbox import APP_SECRET, TOKEN, FacebookSandbox
 from connectors.kit.graph import GRAPH
+from connectors.testing import meta
 from connectors.testing.contract import NOW, ConnectorContract, ProviderFailure
 from connectors.testing.sandbox import Call, Failure, Route, Sandbox, answer
 from registry.types import (
@@ -72,10 +73,7 @@ def refused(
     status: int = 400,
     **more: Any,
 ) -> Failure:
-    error: dict[str, Any] = {"message": message, "type": "OAuthException", "code": code}
-    if subcode is not None:
-        error["error_subcode"] = subcode
-    return Failure(status=status, body={"error": {**error, "fbtrace_id": "A1b2"}}, **more)
+    return Failure(status=status, body=meta.error(code, message, subcode=subcode), **more)
 
 
 COMMON = (

@@ -6,8 +6,6 @@ https://developers.facebook.com/docs/messenger-platform/error-codes
 """
 
 import asyncio
-import hashlib
-import hmac
 import json
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -22,6 +20,7 @@ import aiohttp
 from aiohttp import web
 
 from connectors.instagram.citizens import Citizen, Received
+from connectors.testing import meta
 from connectors.testing.sandbox import Call, Refused, Route, Sandbox, answer
 
 TOKEN = "IGAAsandboxTokenOfNoValue0000000000000001"  # noqa: S105 - opens nothing
@@ -195,14 +194,12 @@ class InstagramSandbox(Sandbox):
 
     # --- Deliveries ------------------------------------------------------------------------------
 
-    async def enter_webhook(self, address: str) -> int:
+    async def enter_webhook(self, address: str) -> int | None:
         """Enter the webhook's address in the App Dashboard: it is asked, and kept if it answers."""
-        challenge = "1158201444"
-        query = f"hub.mode=subscribe&hub.challenge={challenge}&hub.verify_token={self.verify_token}"
-        answered = await self.exchange("GET", f"{address}?{query}")
-        if answered.status == HTTPStatus.OK and answered.body == challenge.encode():
+        asked = await meta.challenge(self, address, self.verify_token)
+        if asked.passed:
             self.hook = address
-        return answered.status
+        return asked.status
 
     async def post_event(self, field: str, sender: str, content: Mapping[str, Any]) -> int | None:
         """Bring what somebody did in a private conversation, the account itself perhaps."""
@@ -237,8 +234,8 @@ class InstagramSandbox(Sandbox):
 
     def sign(self, body: bytes) -> dict[str, str]:
         """The headers that prove a delivery."""
-        digest = hmac.new(self.app_secret.encode(), body, hashlib.sha256).hexdigest()
-        return {"X-Hub-Signature-256": f"sha256={digest}", "Content-Type": "application/json"}
+        signature = meta.sign(self.app_secret, body)
+        return {"X-Hub-Signature-256": signature, "Content-Type": "application/json"}
 
     async def _post(self, field: str, content: Mapping[str, Any], *, time: int) -> int | None:
         wanted = bool(self.subscribed) if self.login == "facebook" else field in self.subscribed
@@ -286,12 +283,14 @@ class InstagramSandbox(Sandbox):
             yield Route(method, base + path, self._authorised(handler))
 
     def unknown(self, call: Call) -> web.Response:
-        return answer(_error(2500, "Unknown path components: " + call.path), status=400)
+        return answer(meta.error(2500, "Unknown path components: " + call.path), status=400)
 
     def too_many(self, call: Call, retry_after: float) -> web.Response:
         minutes = max(1, round(retry_after / 60))
         usage = {IG_USER_ID: [{"type": "messenger", "estimated_time_to_regain_access": minutes}]}
-        body = _error(80006, "There have been too many messages sent from this Instagram account.")
+        body = meta.error(
+            80006, "There have been too many messages sent from this Instagram account."
+        )
         return answer(body, status=400, headers={"X-Business-Use-Case-Usage": json.dumps(usage)})
 
     def _authorised(
@@ -358,7 +357,7 @@ class InstagramSandbox(Sandbox):
                 raise _refused(230, "User consent is required to access user profile")
             told = {"id": node, "name": person.name, "username": person.username}
         else:
-            raise _no_such(node)
+            raise meta.unknown_object(node)
         fields = call.query.get("fields", "id").split(",")
         unknown = [field for field in fields if field not in told]
         if unknown:
@@ -387,7 +386,7 @@ class InstagramSandbox(Sandbox):
     def _own_node(self, call: Call) -> None:
         own = {"me", PAGE_ID if self.login == "facebook" else IG_USER_ID}
         if call.params["node"] not in own:
-            raise _no_such(call.params["node"])
+            raise meta.unknown_object(call.params["node"])
 
     # --- Messages --------------------------------------------------------------------------------
 
@@ -443,7 +442,7 @@ class InstagramSandbox(Sandbox):
         """Who wrote a comment, and has not been answered in private yet."""
         comment = self.comments.get(id_)
         if comment is None or comment.author not in self.citizens:
-            raise _no_such(id_)
+            raise meta.unknown_object(id_)
         if comment.answered_privately:
             raise _refused(10900, "(#10900) Activity already replied to")
         if self.clock() - comment.at > PRIVATE_REPLY_WITHIN:
@@ -502,11 +501,11 @@ class InstagramSandbox(Sandbox):
 
     async def _mentions(self, call: Call) -> Any:
         if call.params["node"] != IG_USER_ID:
-            raise _no_such(call.params["node"])
+            raise meta.unknown_object(call.params["node"])
         data, text = _fields(call), _comment_text(call)
         media, comment = data.get("media_id"), data.get("comment_id")
         if (media, comment) not in self.mentions:
-            raise _no_such(str(comment or media))
+            raise meta.unknown_object(str(comment or media))
         made = self.new_comment(None, str(media), text)
         self.sent.append(Received(kind="comment", text=text, id=made.id, about=comment))
         return {"id": made.id}
@@ -531,7 +530,7 @@ class InstagramSandbox(Sandbox):
 
     def _comment(self, id_: str) -> Comment:
         if id_ not in self.comments:
-            raise _no_such(id_)
+            raise meta.unknown_object(id_)
         return self.comments[id_]
 
 
@@ -549,25 +548,8 @@ def _comment_text(call: Call) -> str:
     return text
 
 
-def _error(code: int, message: str, *, subcode: int | None = None) -> dict[str, Any]:
-    """Meta's error, as its body."""
-    error: dict[str, Any] = {"message": message, "type": "OAuthException", "code": code}
-    if subcode is not None:
-        error["error_subcode"] = subcode
-    return {"error": {**error, "fbtrace_id": "AbCdEfGhIjKlMnOpQrStUvW"}}
-
-
 def _refused(code: int, message: str, *, subcode: int | None = None) -> Refused:
-    return Refused(401 if code == 190 else 400, _error(code, message, subcode=subcode))
-
-
-def _no_such(id_: str) -> Refused:
-    return _refused(
-        100,
-        f"Unsupported post request. Object with ID '{id_}' does not exist, cannot be loaded due to "
-        "missing permissions, or does not support this operation.",
-        subcode=33,
-    )
+    return Refused(401 if code == 190 else 400, meta.error(code, message, subcode=subcode))
 
 
 def _late() -> Refused:

@@ -48,6 +48,7 @@ from connectors.testing.contract import (
     ProviderFailure,
 )
 from connectors.testing.fixtures import cases
+from connectors.testing.meta import error
 from connectors.testing.sandbox import Call, Failure, Route, Sandbox, answer
 from registry.errors import Unavailable
 from registry.types import (
@@ -76,10 +77,7 @@ PRIVATE = {"mode": "private", "username": "akimat", "password": "long-enough", "
 
 def said(code: int, subcode: int | None = None, *, status: int = 400, **more: Any) -> Failure:
     """Meta's own error."""
-    error: dict[str, Any] = {"message": "Meta's words", "type": "OAuthException", "code": code}
-    if subcode is not None:
-        error["error_subcode"] = subcode
-    return Failure(status=status, body={"error": {**error, "fbtrace_id": "A1"}}, **more)
+    return Failure(status=status, body=error(code, "Meta's words", subcode=subcode), **more)
 
 
 USAGE = {"X-Business-Use-Case-Usage": '{"1":[{"estimated_time_to_regain_access":3}]}'}

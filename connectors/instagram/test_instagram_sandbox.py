@@ -115,7 +115,7 @@ async def ask(
 def code(body: Any) -> tuple[int, int | None]:
     error = body["error"]
     assert error["message"]
-    assert error["type"] == "OAuthException"
+    assert error["type"] in {"OAuthException", "GraphMethodException"}
     return error["code"], error.get("error_subcode")
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from multidict import MultiDict
 
+from connectors.testing import meta
 from connectors.testing.sandbox import Refused, Upload
 
 MAX_TEXT, MAX_CAPTION, MAX_OPAQUE = 4096, 1024, 512
@@ -342,18 +343,9 @@ def error(
     details: str | None = None,
     subcode: int | None = None,
 ) -> dict[str, Any]:
-    """Meta's error body."""
-    told: dict[str, Any] = {
-        "message": message,
-        "type": kind,
-        "code": code,
-        "fbtrace_id": "AbCsandbox",
-    }
-    if details is not None:
-        told["error_data"] = {"messaging_product": "whatsapp", "details": details}
-    if subcode is not None:
-        told["error_subcode"] = subcode
-    return {"error": told}
+    """Meta's error body, with what WhatsApp tells in it besides."""
+    data = None if details is None else {"messaging_product": "whatsapp", "details": details}
+    return meta.error(code, message, kind, subcode=subcode, data=data)
 
 
 def refused(
@@ -381,16 +373,4 @@ def missing(name: str) -> Refused:
         131008,
         "(#131008) Required parameter is missing",
         details=f"The parameter {name} is required.",
-    )
-
-
-def unknown_object(asked: str) -> Refused:
-    """An id that does not exist, or that the token may not see."""
-    return refused(
-        400,
-        100,
-        f"Unsupported request. Object with ID '{asked}' does not exist, cannot be loaded due to "
-        "missing permissions, or does not support this operation.",
-        "GraphMethodException",
-        subcode=33,
     )

@@ -10,7 +10,6 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/suppor
 """
 
 import hashlib
-import hmac
 import json
 from base64 import b64encode
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -23,6 +22,7 @@ import aiohttp
 from aiohttp import web
 from multidict import MultiDict
 
+from connectors.testing import meta
 from connectors.testing.sandbox import Call, Route, Sandbox, answer
 from connectors.whatsapp.citizens import Citizen, Received
 from connectors.whatsapp.rules import (
@@ -31,7 +31,6 @@ from connectors.whatsapp.rules import (
     check_upload,
     missing,
     refused,
-    unknown_object,
 )
 
 PHONE_NUMBER_ID, WABA_ID = "109000000000001", "109000000000002"
@@ -40,6 +39,7 @@ TOKEN = "EAAGsandboxTokenOfNoValue0000000000000000"  # noqa: S105 - opens nothin
 APP_SECRET = "5a6e0000000000000000000000007d31"  # noqa: S105
 SIGNATURE_HEADER = "X-Hub-Signature-256"
 WINDOW = timedelta(hours=24)
+sign = meta.sign
 _FIRST_CITIZEN = 77_015_550_100
 
 
@@ -277,12 +277,12 @@ class WhatsAppSandbox(Sandbox):
     def _at_number(self, call: Call) -> None:
         self._admit(call)
         if call.params["id"] != PHONE_NUMBER_ID:
-            raise unknown_object(call.params["id"])
+            raise meta.unknown_object(call.params["id"])
 
     def _at_account(self, call: Call) -> None:
         self._admit(call)
         if call.params["id"] != WABA_ID:
-            raise unknown_object(call.params["id"])
+            raise meta.unknown_object(call.params["id"])
 
     # --- Messages --------------------------------------------------------------------------------
 
@@ -392,9 +392,9 @@ class WhatsAppSandbox(Sandbox):
             return answer(self._told_number(call.query.get("fields", "")))
         stored = self.files.get(asked)
         if stored is None:
-            raise unknown_object(asked)
+            raise meta.unknown_object(asked)
         if call.query.get("phone_number_id", PHONE_NUMBER_ID) != PHONE_NUMBER_ID:
-            raise unknown_object(asked)
+            raise meta.unknown_object(asked)
         query = urlencode({"mid": asked, "ext": self.now(), "hash": "ARsandbox"})
         return answer(
             {
@@ -471,25 +471,10 @@ class WhatsAppSandbox(Sandbox):
             if not urlsplit(address).hostname:
                 raise refused(400, 100, "(#100) The callback URL is no URL")
             here = urlsplit(address).hostname in {"127.0.0.1", "localhost", "::1"}
-            if (here or self.strict) and not await self.challenge(address, word):
+            asks = here or self.strict
+            if asks and not (await meta.challenge(self, address, word)).passed:
                 raise refused(400, 2200, "(#2200) Callback verification failed")
             self.webhook, self.verify_token = address, word
         self.subscribed = True
         self.changed()
         return answer({"success": True})
-
-    async def challenge(self, address: str, word: str) -> bool:
-        """Ask an address whether it is the hub's, as Meta does before it delivers there."""
-        query = urlencode(
-            {"hub.mode": "subscribe", "hub.verify_token": word, "hub.challenge": "1158201444"}
-        )
-        try:
-            answered = await self.exchange("GET", f"{address}?{query}")
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-            return False
-        return answered.status == 200 and answered.body == b"1158201444"
-
-
-def sign(app_secret: str, body: bytes) -> str:
-    """The X-Hub-Signature-256 of a body."""
-    return "sha256=" + hmac.new(app_secret.encode(), body, hashlib.sha256).hexdigest()
