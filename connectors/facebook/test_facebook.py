@@ -54,6 +54,7 @@ from registry.types import (
     OutboundFile,
     OutboundMessage,
     Reaction,
+    Unreadable,
 )
 
 PAGE = "104512398760021"
@@ -864,13 +865,13 @@ async def test_a_dead_token_says_why_and_where_a_new_one_comes_from(
     assert error.code == "190/460"
 
 
-async def test_a_page_that_delivers_to_two_hubs_disturbs_neither(
-    facebook: FacebookSandbox, hub: Hub
-) -> None:
+def test_what_is_broken_on_another_page_is_told_as_that_pages() -> None:
     body = json.dumps(
         {"object": "page", "entry": [{"id": "1", "time": 1, "messaging": [{"message": {}}]}]}
     ).encode()
-    assert hub.connector.normalize(delivery(body)) == []
+    (told,) = connector_at(GRAPH).normalize(delivery(body))
+    assert isinstance(told, Unreadable)
+    assert (told.item, "page 1," in told.reason) == ("entry[0]", True)
 
 
 @pytest.mark.parametrize(
