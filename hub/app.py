@@ -265,12 +265,15 @@ def _loops(
         await hub.introductions.run(stopping)
 
     roles = {
-        "web": [("traffic", traffic), ("introductions", introductions)],
         "outbox": [("outbox", outbox), ("media", media)],
         "polling": [("polling", polling)],
         "schedule": [("schedule", schedule)],
     }
-    return [loop for role, loops in roles.items() if role in only for loop in loops]
+    loops = [loop for role, found in roles.items() if role in only for loop in found]
+    if only & {"web", "polling"}:
+        # Deliveries come in here: what they bring is counted, and who wrote is asked after.
+        loops += [("traffic", traffic), ("introductions", introductions)]
+    return loops
 
 
 @asynccontextmanager

@@ -56,9 +56,11 @@ class Traffic:
 
 async def run_traffic(traffic: Traffic, *, database: Database, stopping: asyncio.Event) -> None:
     """Write down every few seconds until `stopping`, and once more then."""
-    while not stopping.is_set():
+    last = False
+    while not last:
         with suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), EVERY)
+        last = stopping.is_set()
         try:
             await traffic.write(database)
         except Unavailable as error:
