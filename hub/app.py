@@ -264,7 +264,7 @@ def _loops(
     async def introductions() -> None:
         await hub.introductions.run(stopping)
 
-    roles = {
+    roles: dict[str, list[tuple[str, Callable[[], Awaitable[None]]]]] = {
         "outbox": [("outbox", outbox), ("media", media)],
         "polling": [("polling", polling)],
         "schedule": [("schedule", schedule)],
