@@ -4,13 +4,12 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 import pytest
-from aiohttp import web
-from multidict import CIMultiDict
 from pydantic import ValidationError
 
 from connectors.base import (
@@ -18,7 +17,6 @@ from connectors.base import (
     Connector,
     Context,
     Diagnosis,
-    Forged,
     Health,
     Hides,
     Misconfigured,
@@ -36,9 +34,10 @@ from connectors.facebook.health import REQUIRED
 from connectors.facebook.limits import CAPABILITIES, COMMENTS, WITH_HUMAN_AGENT
 from connectors.facebook.sandbox import APP_SECRET, TOKEN, FacebookSandbox
 from connectors.kit.graph import GRAPH
-from connectors.testing import meta
+from connectors.testing import meta, outgoing
 from connectors.testing.contract import NOW, ConnectorContract, ProviderFailure
-from connectors.testing.sandbox import Call, Failure, Route, Sandbox, answer
+from connectors.testing.hub import Clock, SmallHub, delivery_to
+from connectors.testing.sandbox import Failure
 from registry.types import (
     Attachment,
     AttachmentKind,
@@ -47,7 +46,6 @@ from registry.types import (
     DeliveryState,
     Echo,
     Envelope,
-    Inbound,
     InboundMessage,
     MessageDeleted,
     MessageEdited,
@@ -217,54 +215,19 @@ class TestComments(PageContract):
 # --- What the tests stand on --------------------------------------------------------------------
 
 
-class Hub(Sandbox):
-    """What stands behind the webhook: it shakes hands, verifies and reads as the hub does."""
-
-    connector: FacebookConnector
-    read: list[Inbound]
-
-    def routes(self) -> list[Route]:
-        self.read = []
-        return [
-            Route("GET", "/hooks/facebook/{account}", self.greet),
-            Route("POST", "/hooks/facebook/{account}", self.receive),
-        ]
-
-    async def greet(self, call: Call) -> web.Response:
-        try:
-            return answer(self.connector.handshake(call.query).body)
-        except Forged:
-            return answer(status=403)
-
-    async def receive(self, call: Call) -> web.Response:
-        envelope = delivery(call.body, call.headers)
-        try:
-            self.connector.verify(envelope)
-        except Forged:
-            return answer(status=403)
-        self.read.extend(self.connector.normalize(envelope))
-        return answer()
+class Hub(SmallHub[FacebookConnector]):
+    channel = "facebook"
 
 
-class Clock:
-    """A clock that both sides share."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-def delivery(body: bytes, headers: Mapping[str, str] | None = None) -> Envelope:
-    return Envelope(
-        id="d1",
-        channel="facebook",
-        account="main",
-        headers=CIMultiDict(headers or {}),
-        body=body,
-        received_at=NOW,
-    )
+delivery = partial(delivery_to, "facebook")
+reply = partial(
+    outgoing.reply,
+    "facebook",
+    message_id="4810266791936",
+    conversation=PERSON,
+    last_inbound="m_first",
+    last_inbound_at=NOW - timedelta(minutes=5),
+)
 
 
 def connector_at(
@@ -286,24 +249,6 @@ def connector_at(
     )
 
 
-def reply(
-    text: str = "Рақмет, жөндейміз.", *files: OutboundFile, **changes: Any
-) -> OutboundMessage:
-    values: dict[str, Any] = {
-        "message_id": "4810266791936",
-        "part": 0,
-        "channel": "facebook",
-        "account": "main",
-        "conversation": PERSON,
-        "public": False,
-        "text": text,
-        "attachments": files,
-        "last_inbound": "m_first",
-        "last_inbound_at": NOW - timedelta(minutes=5),
-    }
-    return OutboundMessage(**{**values, **changes})
-
-
 def under(comment: str, author: str, text: str = "Бригада выехала.", **changes: Any) -> Any:
     """A reply to a comment."""
     thread = changes.pop("thread", f"{POST}/{comment}/{author}")
@@ -311,18 +256,7 @@ def under(comment: str, author: str, text: str = "Бригада выехала.
 
 
 def file(kind: AttachmentKind, mime: str, content: bytes = b"tereze" * 50) -> OutboundFile:
-    async def stream() -> AsyncIterator[bytes]:
-        yield content
-
-    return OutboundFile(
-        id="f1",
-        kind=kind,
-        name="Жауап.jpg",
-        mime=mime,
-        size=len(content),
-        stream=stream,
-        link=lambda: "https://hub.example.kz/files/1",
-    )
+    return outgoing.file(kind, content=content, name="Жауап.jpg", mime=mime)
 
 
 @pytest.fixture

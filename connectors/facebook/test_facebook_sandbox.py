@@ -5,7 +5,7 @@ import hmac
 import io
 import json
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -15,18 +15,11 @@ from aiohttp import web
 from connectors.facebook.citizens import PICTURE, Citizen
 from connectors.facebook.sandbox import APP_SECRET, TOKEN, FacebookSandbox
 from connectors.testing.contract import NOW
+from connectors.testing.hub import Clock
 from connectors.testing.sandbox import Call, Route, Sandbox, answer
 
 VERSION = "v23.0"
 VERIFY = "chosen-by-us"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 class Receiver(Sandbox):

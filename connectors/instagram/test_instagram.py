@@ -4,7 +4,8 @@ import asyncio
 import json
 import traceback
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
@@ -40,6 +41,7 @@ from connectors.instagram.sandbox import (
 )
 from connectors.instagram.settings import InstagramSettings
 from connectors.kit.signatures import hmac_sha256
+from connectors.testing import outgoing
 from connectors.testing.contract import (
     NOW,
     NOWHERE,
@@ -48,8 +50,9 @@ from connectors.testing.contract import (
     ProviderFailure,
 )
 from connectors.testing.fixtures import cases
+from connectors.testing.hub import Clock, SmallHub, delivery_to
 from connectors.testing.meta import error
-from connectors.testing.sandbox import Call, Failure, Route, Sandbox, answer
+from connectors.testing.sandbox import Call, Failure
 from registry.errors import Unavailable
 from registry.types import (
     Attachment,
@@ -207,16 +210,6 @@ def prepared(**options: Any) -> InstagramSandbox:
     return sandbox
 
 
-class Clock:
-    """Time that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -253,17 +246,9 @@ async def opened(meta: InstagramSandbox, clock: Clock, store: MemoryStore) -> As
 
 
 def message(text: str = "Қабылданды", **changes: Any) -> OutboundMessage:
-    values: dict[str, Any] = {
-        "message_id": "m1",
-        "part": 0,
-        "channel": "instagram",
-        "account": "main",
-        "conversation": CHAT,
-        "public": False,
-        "text": text,
-        "last_inbound_at": NOW,
-    }
-    return OutboundMessage(**{**values, **changes})
+    return outgoing.reply(
+        "instagram", text, **{"conversation": CHAT, "last_inbound_at": NOW, **changes}
+    )
 
 
 def comment(text: str = "Асфальт төселеді", **changes: Any) -> OutboundMessage:
@@ -271,10 +256,7 @@ def comment(text: str = "Асфальт төселеді", **changes: Any) -> Ou
     return message(text, conversation=thread, public=True, last_inbound=COMMENT, **changes)
 
 
-def envelope(body: bytes) -> Envelope:
-    return Envelope(
-        id="d1", channel="instagram", account="main", headers={}, body=body, received_at=NOW
-    )
+envelope = partial(delivery_to, "instagram")
 
 
 def shown_token(call: Call) -> str:
@@ -286,11 +268,8 @@ def is_renewal(call: Call) -> bool:
 
 
 def file(kind: AttachmentKind, mime: str, url: str) -> OutboundFile:
-    async def stream() -> AsyncIterator[bytes]:
-        yield b"never asked for"
-
-    return OutboundFile(
-        id="f1", kind=kind, name="фото.png", mime=mime, size=15, stream=stream, link=lambda: url
+    return outgoing.file(
+        kind, content=b"never asked for", name="фото.png", mime=mime, link=lambda: url
     )
 
 
@@ -610,40 +589,17 @@ async def test_a_comment_is_hidden_and_shown_again(meta: InstagramSandbox, opene
 # --- Echoes and receipts ------------------------------------------------------------------------
 
 
-class Hub(Sandbox):
-    """Takes deliveries, and reads them with an account's connector."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.reader: InstagramConnector | None = None
-        self.heard: list[Any] = []
-
-    def routes(self) -> Any:
-        async def take(call: Call) -> Any:
-            assert self.reader is not None
-            delivered = Envelope(
-                id="d", channel="instagram", account="main", headers=call.headers,
-                body=call.body, received_at=NOW,
-            )  # fmt: skip
-            self.reader.verify(delivered)
-            self.heard += self.reader.normalize(delivered)
-            return answer()
-
-        async def challenge(call: Call) -> Any:
-            assert self.reader is not None
-            return answer(self.reader.handshake(call.query).body)
-
-        yield Route("POST", "/hooks/instagram/main", take)
-        yield Route("GET", "/hooks/instagram/main", challenge)
+class Hub(SmallHub[InstagramConnector]):
+    channel = "instagram"
 
 
 @pytest.fixture
 async def hub(meta: InstagramSandbox, opened: Opened) -> AsyncIterator[Hub]:
     """A hub that the dashboard knows and the account is subscribed to."""
     async with Hub() as running:
-        running.reader = opened()
+        running.connector = opened()
         assert await meta.enter_webhook(f"{running.url}/hooks/instagram/main") == 200
-        await running.reader.register()
+        await running.connector.register()
         yield running
 
 
@@ -651,11 +607,10 @@ async def hub(meta: InstagramSandbox, opened: Opened) -> AsyncIterator[Hub]:
 async def test_the_echo_of_a_send_bears_the_id_that_the_send_gave(
     first: bool, meta: InstagramSandbox, hub: Hub
 ) -> None:
-    assert hub.reader is not None
     meta.echo_first = first
-    sent = await hub.reader.send(message("Жөндеу бейсенбіде"))
+    sent = await hub.connector.send(message("Жөндеу бейсенбіде"))
     await meta.settled()
-    (echo,) = hub.heard
+    (echo,) = hub.read
     assert isinstance(echo, Echo)
     assert (echo.external_id,) == sent.external_ids
     assert echo.message_id is None
@@ -663,15 +618,13 @@ async def test_the_echo_of_a_send_bears_the_id_that_the_send_gave(
 
 
 async def test_our_own_comment_comes_back_as_nothing(meta: InstagramSandbox, hub: Hub) -> None:
-    assert hub.reader is not None
-    await hub.reader.send(comment())
+    await hub.connector.send(comment())
     await meta.settled()
-    assert hub.heard == []
+    assert hub.read == []
     assert sum(call.method == "POST" for call in hub.calls) == 1
 
 
 async def test_what_citizens_do_reaches_the_hub(meta: InstagramSandbox, hub: Hub) -> None:
-    assert hub.reader is not None
     citizen = meta.citizens[CHAT]
     posted = await citizen.say("Абай даңғылы, 52")
     await citizen.photo()
@@ -681,17 +634,18 @@ async def test_what_citizens_do_reaches_the_hub(meta: InstagramSandbox, hub: Hub
     await citizen.comment(MEDIA, "Рақмет!")
     await citizen.mention(media="17895600000000015")
     await citizen.unsend(posted)
-    sent = await hub.reader.send(message())
+    sent = await hub.connector.send(message())
     await meta.settled()
     await citizen.see(citizen.received[-1])
-    kinds = [type(value).__name__ for value in hub.heard]
+    kinds = [type(value).__name__ for value in hub.read]
     assert kinds == [
         "InboundMessage", "InboundMessage", "MessageEdited", "Reaction", "InboundMessage",
         "InboundMessage", "InboundMessage", "MessageDeleted", "Echo", "DeliveryReport",
         "DeliveryReport",
     ]  # fmt: skip
-    by_id, up_to = hub.heard[-2:]
+    by_id, up_to = hub.read[-2:]
     assert isinstance(by_id, DeliveryReport)
+    assert isinstance(up_to, DeliveryReport)
     assert by_id.external_id == sent.external_ids[0]
     assert (up_to.conversation, up_to.watermark, up_to.external_id) == (CHAT, NOW, None)
 
@@ -967,16 +921,17 @@ async def test_an_account_in_private_mode_takes_no_delivery_by_webhook() -> None
 async def test_the_demos_citizens_are_heard_and_answered() -> None:
     async with demo_account(run=3) as account, Hub() as hub:
         settings = InstagramSettings.model_validate(account.settings)
-        hub.reader = InstagramConnector("main", settings, Context(public_url=PUBLIC_URL))
+        hub.connector = InstagramConnector("main", settings, Context(public_url=PUBLIC_URL))
         account.listen(f"{hub.url}/hooks/instagram/main")
         citizen = account.citizen(name="Айгүл Сейтқали", language="kk")
         posted = await citizen.say("Абай даңғылы, 44")
-        (heard,) = hub.heard
+        (heard,) = hub.read
+        assert isinstance(heard, InboundMessage)
         assert (heard.external_id, heard.conversation) == (posted.id, citizen.id)
         answered = message("Рақмет", conversation=citizen.id, last_inbound_at=None)
-        await hub.reader.send(answered)
+        await hub.connector.send(answered)
         assert (await citizen.next()).text == "Рақмет"
-        await hub.reader.close()
+        await hub.connector.close()
     async with demo_account(run=4) as later:
         other = later.citizen(name="Айгүл Сейтқали", language="kk")
         assert other.id != citizen.id

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -23,22 +23,13 @@ from connectors.instagram.sandbox import (
 )
 from connectors.kit.signatures import hmac_sha256
 from connectors.testing.contract import NOW
+from connectors.testing.hub import Clock
 from connectors.testing.samples import picture
 from connectors.testing.sandbox import Call, Route, Sandbox, answer
 
 CHAT = "6712345678901234"
 COMMENT = "17990000000000101"
 TEXT = {"recipient": {"id": CHAT}, "message": {"text": "Сәлем"}}
-
-
-class Clock:
-    """Time that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 class Webhook(Sandbox):

@@ -2,20 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from aiohttp import web
 from multidict import CIMultiDict
 from pydantic import ValidationError
 
 from connectors.base import (
+    Answer,
     Blocked,
     Context,
-    Forged,
     Health,
     Misconfigured,
     Rejected,
@@ -28,9 +28,11 @@ from connectors.sms.connector import SmsConnector, SmsSettings
 from connectors.sms.demo import demo_account
 from connectors.sms.numbers import address_of, own_sender, point_of
 from connectors.sms.sandbox import ACCOUNT_SID, AUTH_TOKEN, NUMBER, SmsSandbox
+from connectors.testing import outgoing
 from connectors.testing.contract import NOW, PUBLIC_URL, ConnectorContract, ProviderFailure
 from connectors.testing.fixtures import Case
-from connectors.testing.sandbox import Call, Failure, Route, Sandbox
+from connectors.testing.hub import SmallHub, delivery_to
+from connectors.testing.sandbox import Failure
 from connectors.testing.twilio import SIGNATURE_HEADER, sign_delivery
 from registry.types import (
     AttachmentKind,
@@ -39,10 +41,8 @@ from registry.types import (
     DeliveryReport,
     DeliveryState,
     Envelope,
-    Inbound,
     InboundMessage,
     OutboundFile,
-    OutboundMessage,
 )
 
 CITIZEN = "+77015550142"
@@ -192,39 +192,8 @@ def form(fields: Mapping[Any, Any]) -> bytes:
 # --- What the tests stand on ---------------------------------------------------------------------
 
 
-class Hub(Sandbox):
-    """What stands behind the webhook: it verifies, reads, and answers as the hub does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.connector: SmsConnector | None = None
-        self.read: list[Inbound] = []
-        self.answers: list[tuple[bytes, str]] = []
-
-    def routes(self) -> Iterator[Route]:
-        yield Route("POST", "/hooks/sms/main", self.receive)
-        yield Route("POST", "/hooks/sms/main/{action}", self.receive)
-
-    async def receive(self, call: Call) -> web.Response:
-        assert self.connector is not None
-        envelope = Envelope(
-            id="d1",
-            channel="sms",
-            account="main",
-            action=call.params.get("action", ""),
-            query=urlencode(call.query),
-            headers=CIMultiDict(call.headers),
-            body=call.body,
-            received_at=NOW,
-        )
-        try:
-            self.connector.verify(envelope)
-        except Forged:
-            return web.Response(status=401)
-        self.read.extend(self.connector.normalize(envelope))
-        said = self.connector.answer(envelope)
-        self.answers.append((said.body, said.content_type))
-        return web.Response(status=said.status, body=said.body, content_type=said.content_type)
+class Hub(SmallHub[SmsConnector]):
+    channel = "sms"
 
 
 def connector_at(url: str, *, public_url: str = PUBLIC_URL, **keys: Any) -> SmsConnector:
@@ -233,31 +202,13 @@ def connector_at(url: str, *, public_url: str = PUBLIC_URL, **keys: Any) -> SmsC
     return SmsConnector("main", settings, Context(public_url=public_url, clock=lambda: NOW))
 
 
-def reply(text: str = "Рақмет, жөндейміз.", **changes: Any) -> OutboundMessage:
-    values: dict[str, Any] = {
-        "message_id": OURS,
-        "part": 0,
-        "channel": "sms",
-        "account": "main",
-        "conversation": CITIZEN,
-        "public": False,
-        "text": text,
-    }
-    return OutboundMessage(**{**values, **changes})
+reply = partial(outgoing.reply, "sms", message_id=OURS, conversation=CITIZEN)
 
 
 def file(kind: AttachmentKind = AttachmentKind.PHOTO) -> OutboundFile:
-    async def stream() -> AsyncIterator[bytes]:
-        yield b"\xff\xd8"
-
-    return OutboundFile(
-        id="f1",
-        kind=kind,
-        name="акт.jpg",
-        mime="image/jpeg",
-        size=2,
-        stream=stream,
-        link=lambda: f"{PUBLIC_URL}/files/f1/1/signature/act.jpg",
+    link = f"{PUBLIC_URL}/files/f1/1/signature/act.jpg"
+    return outgoing.file(
+        kind, content=b"\xff\xd8", name="акт.jpg", mime="image/jpeg", link=lambda: link
     )
 
 
@@ -285,16 +236,7 @@ async def sms(twilio: SmsSandbox, hub: Hub) -> AsyncIterator[SmsConnector]:
 
 
 def delivery(fields: Mapping[str, str], *, action: str = "", query: str = "") -> Envelope:
-    return Envelope(
-        id="d1",
-        channel="sms",
-        account="main",
-        action=action,
-        query=query,
-        headers=CIMultiDict(),
-        body=form(fields),
-        received_at=NOW,
-    )
+    return delivery_to("sms", form(fields), action=action, query=query)
 
 
 # --- Whole lives ---------------------------------------------------------------------------------
@@ -306,7 +248,7 @@ async def test_a_conversation_there_and_back(
     citizen = twilio.citizen(number=CITIZEN)
     said = await citizen.say("Абай даңғылы, 52 үйде шұңқыр бар + су")
     assert (said.status, said.answer) == (200, b"<Response/>")
-    assert hub.answers == [(b"<Response/>", "text/xml")]
+    assert hub.answers == [Answer(body=b"<Response/>", content_type="text/xml")]
     (message,) = hub.read
     assert isinstance(message, InboundMessage)
     assert message.text == "Абай даңғылы, 52 үйде шұңқыр бар + су"
@@ -323,7 +265,7 @@ async def test_a_conversation_there_and_back(
     assert {(one.external_id, one.message_id, one.names) for one in reports} == {
         (heard.sid, OURS, True)
     }
-    assert hub.answers[-1] == (b"", "text/plain"), "a report asks for no answer"
+    assert hub.answers[-1] == Answer(), "a report asks for no answer"
 
 
 async def test_a_message_that_comes_again_has_the_same_id(

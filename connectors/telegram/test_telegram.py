@@ -5,13 +5,12 @@ import json
 import subprocess
 import sys
 import traceback
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from aiohttp import web
-from multidict import CIMultiDict
 from pydantic import SecretStr, ValidationError
 
 from connectors.base import (
@@ -34,16 +33,18 @@ from connectors.telegram.health import TELEGRAM, Me, WebhookInfo, diagnose
 from connectors.telegram.limits import MAX_DOWNLOAD
 from connectors.telegram.reading import ALLOWED_UPDATES
 from connectors.telegram.sandbox import SECRET_HEADER, TOKEN, TelegramSandbox
+from connectors.testing import outgoing
 from connectors.testing.contract import NOW, ConnectorContract, ProviderFailure
 from connectors.testing.fixtures import cases
-from connectors.testing.sandbox import Call, Failure, Route, Sandbox, answer
+from connectors.testing.hub import SmallHub, delivery_to
+from connectors.testing.outgoing import file
+from connectors.testing.sandbox import Failure
 from registry.types import (
     Attachment,
     AttachmentKind,
     ContactEvent,
     ContactPoint,
     Envelope,
-    Inbound,
     InboundMessage,
     MessageEdited,
     OutboundFile,
@@ -197,42 +198,8 @@ class TestTelegramPolled(TestTelegram):
 # --- What the tests stand on --------------------------------------------------------------------
 
 
-class Hub(Sandbox):
-    """What stands behind the webhook: it verifies, reads, and answers as the hub does."""
-
-    def __init__(self, connector: TelegramConnector | None = None, **options: Any) -> None:
-        super().__init__(**options)
-        self.connector = connector
-        self.read: list[Inbound] = []
-        self.refuse = 0
-
-    def routes(self) -> Iterator[Route]:
-        yield Route("POST", "/hooks/telegram/{account}", self.receive)
-
-    async def receive(self, call: Call) -> web.Response:
-        assert self.connector is not None
-        if self.refuse:
-            self.refuse -= 1
-            return answer(status=503)
-        envelope = delivery(call.body, call.headers)
-        try:
-            self.connector.verify(envelope)
-        except Forged:
-            return answer(status=403)
-        self.read.extend(self.connector.normalize(envelope))
-        said = self.connector.answer(envelope)
-        return web.Response(status=said.status, body=said.body, content_type=said.content_type)
-
-
-def delivery(body: bytes, headers: Mapping[str, str] | None = None) -> Envelope:
-    return Envelope(
-        id="d1",
-        channel="telegram",
-        account="main",
-        headers=CIMultiDict(headers or {}),
-        body=body,
-        received_at=NOW,
-    )
+class Hub(SmallHub[TelegramConnector]):
+    channel = "telegram"
 
 
 def connector_at(
@@ -244,41 +211,8 @@ def connector_at(
     return TelegramConnector("main", settings, Context(public_url=public_url, clock=lambda: NOW))
 
 
-def reply(
-    text: str = "Рақмет, жөндейміз.", *files: OutboundFile, **changes: Any
-) -> OutboundMessage:
-    values: dict[str, Any] = {
-        "message_id": "m1",
-        "part": 0,
-        "channel": "telegram",
-        "account": "main",
-        "conversation": str(CHAT),
-        "public": False,
-        "text": text,
-        "attachments": files,
-    }
-    return OutboundMessage(**{**values, **changes})
-
-
-def file(
-    kind: AttachmentKind = AttachmentKind.DOCUMENT,
-    *,
-    name: str = "Акт.pdf",
-    content: bytes = b"%PDF-1.7 " * 40_000,
-) -> OutboundFile:
-    async def stream() -> AsyncIterator[bytes]:
-        for start in range(0, len(content), 65_536):
-            yield content[start : start + 65_536]
-
-    return OutboundFile(
-        id="f1",
-        kind=kind,
-        name=name,
-        mime="application/pdf",
-        size=len(content),
-        stream=stream,
-        link=lambda: "https://hub.example.kz/files/1",
-    )
+delivery = partial(delivery_to, "telegram")
+reply = partial(outgoing.reply, "telegram")
 
 
 @pytest.fixture
@@ -846,7 +780,6 @@ async def test_a_file_is_fetched_as_it_was_sent_and_its_reference_holds_no_token
     (attachment,) = message.attachments
     assert TOKEN not in repr(message)
     assert "/" not in (attachment.ref or "")
-    assert hub.connector is not None
     assert await fetched(hub.connector, attachment) == content
 
 
@@ -856,7 +789,6 @@ async def test_the_largest_size_of_a_picture_is_fetched(
     await telegram.citizen().photo(content=b"\xff\xd8 whole picture \xff\xd9")
     (message,) = hub.read
     assert isinstance(message, InboundMessage)
-    assert hub.connector is not None
     assert (
         await fetched(hub.connector, message.attachments[0]) == b"\xff\xd8 whole picture \xff\xd9"
     )
@@ -1087,11 +1019,10 @@ def test_the_state_of_the_webhook_is_told_with_its_cure(
 async def test_a_wrong_secret_shows_in_the_diagnosis_until_the_webhook_is_set_anew(
     telegram: TelegramSandbox, hub: Hub
 ) -> None:
-    assert hub.connector is not None
     assert telegram.webhook is not None
     telegram.webhook.secret = "the-secret-of-yesterday"
     said = await telegram.citizen().say("Сәлем")
-    assert said.status == 403
+    assert said.status == 401
     telegram.webhook.error_at = JUST_NOW
     told: Diagnosis = await hub.connector.check()
     assert told.health is Health.DEGRADED

@@ -5,13 +5,12 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 import pytest
-from aiohttp import web
-from multidict import CIMultiDict
 from pydantic import ValidationError
 
 from connectors.base import (
@@ -28,10 +27,12 @@ from connectors.base import (
     Uncertain,
     Unreachable,
 )
+from connectors.testing import outgoing
 from connectors.testing.contract import NOW, NOWHERE, ConnectorContract, ProviderFailure
 from connectors.testing.fixtures import cases
+from connectors.testing.hub import Clock, SmallHub, delivery_to
 from connectors.testing.samples import picture
-from connectors.testing.sandbox import Call, Failure, Route, Sandbox, answer
+from connectors.testing.sandbox import Call, Failure
 from connectors.twitter.citizens import Citizen
 from connectors.twitter.connector import TwitterConnector
 from connectors.twitter.demo import demo_account
@@ -376,60 +377,12 @@ class TestTwitterPolled(TestTwitter):
 # --- What the tests stand on --------------------------------------------------------------------
 
 
-class Clock:
-    """A time that a test moves."""
-
-    def __init__(self, now: datetime = NOW) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def pass_(self, **time: float) -> None:
-        self.now += timedelta(**time)
+class Hub(SmallHub[TwitterConnector]):
+    channel = "twitter"
 
 
-class Hub(Sandbox):
-    """What stands behind the webhook: it answers challenges, verifies, and reads."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.connector: TwitterConnector | None = None
-        self.read: list[Inbound] = []
-        self.statuses: list[int] = []
-
-    def routes(self) -> Iterator[Route]:
-        yield Route("GET", "/hooks/twitter/{account}", self.challenge)
-        yield Route("POST", "/hooks/twitter/{account}", self.receive)
-
-    async def challenge(self, call: Call) -> web.Response:
-        assert self.connector is not None
-        try:
-            said = self.connector.handshake(call.query)
-        except Forged:
-            return answer(status=403)
-        return web.Response(status=said.status, body=said.body, content_type=said.content_type)
-
-    async def receive(self, call: Call) -> web.Response:
-        assert self.connector is not None
-        envelope = delivery(call.body, call.headers)
-        try:
-            self.connector.verify(envelope)
-        except Forged:
-            return answer(status=403)
-        self.read.extend(self.connector.normalize(envelope))
-        return answer(status=200)
-
-
-def delivery(body: bytes, headers: Mapping[str, str] | None = None) -> Envelope:
-    return Envelope(
-        id="d1",
-        channel="twitter",
-        account="main",
-        headers=CIMultiDict(headers or {}),
-        body=body,
-        received_at=NOW,
-    )
+delivery = partial(delivery_to, "twitter")
+reply = partial(outgoing.reply, "twitter", conversation=TestTwitter.conversation)
 
 
 def connector_at(
@@ -447,22 +400,6 @@ def connector_at(
     return TwitterConnector("main", TwitterSettings.model_validate(table), context)
 
 
-def reply(
-    text: str = "Рақмет, жөндейміз.", *files: OutboundFile, **changes: Any
-) -> OutboundMessage:
-    values: dict[str, Any] = {
-        "message_id": "m1",
-        "part": 0,
-        "channel": "twitter",
-        "account": "main",
-        "conversation": TestTwitter.conversation,
-        "public": False,
-        "text": text,
-        "attachments": files,
-    }
-    return OutboundMessage(**{**values, **changes})
-
-
 def in_public(text: str = "Рахмет!", *files: OutboundFile, **changes: Any) -> OutboundMessage:
     thread = {"conversation": f"{ROOT}/{CITIZEN}", "public": True, "last_inbound": ROOT}
     return reply(text, *files, **{**thread, **changes})
@@ -474,21 +411,9 @@ def file(
     mime: str = "image/jpeg",
     content: bytes = b"\xff\xd8" * 700_000,
     number: int = 1,
-    size: int | None = None,
+    **changes: Any,
 ) -> OutboundFile:
-    async def stream() -> AsyncIterator[bytes]:
-        for start in range(0, len(content), 65_536):
-            yield content[start : start + 65_536]
-
-    return OutboundFile(
-        id=f"f{number}",
-        kind=kind,
-        name="file",
-        mime=mime,
-        size=len(content) if size is None else size,
-        stream=stream,
-        link=lambda: "https://hub.example.kz/files/1",
-    )
+    return outgoing.file(kind, content=content, id=f"f{number}", name="file", mime=mime, **changes)
 
 
 def video(*, number: int = 1) -> OutboundFile:
@@ -728,7 +653,6 @@ async def test_the_challenge_can_be_answered_with_the_clients_secret(clock: Cloc
 async def test_registering_makes_the_webhook_and_the_subscriptions_once(
     x: TwitterSandbox, hub: Hub
 ) -> None:
-    assert hub.connector is not None
     await hub.connector.register()
     (hook,) = x.desk.hooks.values()
     assert hook.url == f"{hub.url}/hooks/twitter/main"
@@ -740,7 +664,6 @@ async def test_registering_makes_the_webhook_and_the_subscriptions_once(
 async def test_a_webhook_that_x_switched_off_is_challenged_again(
     x: TwitterSandbox, hub: Hub, clock: Clock
 ) -> None:
-    assert hub.connector is not None
     (hook,) = x.desk.hooks.values()
     hook.valid = False
     found = await hub.connector.check()
@@ -758,7 +681,6 @@ async def test_a_webhook_that_x_switched_off_is_challenged_again(
 async def test_subscriptions_that_are_missing_or_go_elsewhere_are_put_right(
     x: TwitterSandbox, hub: Hub
 ) -> None:
-    assert hub.connector is not None
     first, second, *_ = x.desk.subscriptions.values()
     del x.desk.subscriptions[first.id]
     second.webhook_id = None
@@ -808,7 +730,6 @@ async def test_x_itself_delivers_only_to_plain_public_https(public_url: str) -> 
 async def test_what_citizens_do_reaches_the_hub_by_webhook(
     x: TwitterSandbox, hub: Hub, citizen: Citizen
 ) -> None:
-    assert hub.connector is not None
     assert (await citizen.message("Карта: https://example.kz/?a=1&b=2 <тут>")).status == 200
     first = await citizen.picture("Міне", content=picture(3))
     post = await citizen.mention("нет воды", pictures=[picture(4), picture(5)])
@@ -842,7 +763,6 @@ async def test_what_citizens_do_reaches_the_hub_by_webhook(
 async def test_a_reply_in_the_thread_is_one_conversation_and_another_author_another(
     x: TwitterSandbox, hub: Hub, citizen: Citizen
 ) -> None:
-    assert hub.connector is not None
     neighbour = x.citizen(name="Ерлан")
     post = await citizen.mention("нет воды")
     sent = await hub.connector.send(
@@ -862,7 +782,6 @@ async def test_a_reply_in_the_thread_is_one_conversation_and_another_author_anot
 async def test_our_own_direct_message_comes_back_under_the_id_that_the_send_gave(
     x: TwitterSandbox, hub: Hub
 ) -> None:
-    assert hub.connector is not None
     sent = await hub.connector.send(reply())
     await hub.until(lambda: any(call.method == "POST" for call in hub.calls))
     await hub.until(lambda: bool(hub.read))

@@ -3,17 +3,14 @@
 import hashlib
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from aiohttp import web
-from multidict import CIMultiDict
 
 from connectors.base import (
-    Answer,
     Blocked,
     Context,
-    Forged,
     Health,
     Misconfigured,
     Rejected,
@@ -25,9 +22,11 @@ from connectors.base import (
     WindowClosed,
 )
 from connectors.kit.graph import VERSION
+from connectors.testing import outgoing
 from connectors.testing.contract import NOW
 from connectors.testing.guard import localhost_only
-from connectors.testing.sandbox import Call, Failure, Route, Sandbox, answer
+from connectors.testing.hub import SmallHub
+from connectors.testing.sandbox import Failure
 from connectors.whatsapp.connector import WhatsAppConnector, WhatsAppSettings
 from connectors.whatsapp.meta.health import Number, Subscribed, Subscriptions, diagnose
 from connectors.whatsapp.rules import error
@@ -41,58 +40,16 @@ from registry.types import (
     ContactEvent,
     DeliveryReport,
     DeliveryState,
-    Envelope,
-    Inbound,
     InboundMessage,
     MessageDeleted,
     MessageEdited,
-    OutboundFile,
     OutboundMessage,
     Reaction,
 )
 
 
-class Hub(Sandbox):
-    """What stands behind the webhook: it verifies, reads, and answers as the hub does."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.connector: WhatsAppConnector | None = None
-        self.read: list[Inbound] = []
-
-    def routes(self) -> Iterator[Route]:
-        yield Route("GET", "/hooks/whatsapp/{account}", self.shake)
-        yield Route("POST", "/hooks/whatsapp/{account}", self.receive)
-
-    async def shake(self, call: Call) -> web.Response:
-        assert self.connector is not None
-        try:
-            said = self.connector.handshake(call.query)
-        except Forged:
-            return answer(status=403)
-        return _response(said)
-
-    async def receive(self, call: Call) -> web.Response:
-        assert self.connector is not None
-        envelope = Envelope(
-            id="d1",
-            channel="whatsapp",
-            account="main",
-            headers=CIMultiDict(call.headers),
-            body=call.body,
-            received_at=NOW,
-        )
-        try:
-            self.connector.verify(envelope)
-        except Forged:
-            return answer(status=403)
-        self.read.extend(self.connector.normalize(envelope))
-        self.changed()
-        return _response(self.connector.answer(envelope))
-
-
-def _response(said: Answer) -> web.Response:
-    return web.Response(status=said.status, body=said.body, content_type=said.content_type)
+class Hub(SmallHub[WhatsAppConnector]):
+    channel = "whatsapp"
 
 
 def connector_at(
@@ -103,44 +60,8 @@ def connector_at(
     return WhatsAppConnector("main", WhatsAppSettings.model_validate(given), context)
 
 
-def reply(
-    text: str = "Рақмет, жөндейміз.", *files: OutboundFile, **changes: Any
-) -> OutboundMessage:
-    values: dict[str, Any] = {
-        "message_id": "361934207885312000",
-        "part": 0,
-        "channel": "whatsapp",
-        "account": "main",
-        "conversation": WA_ID,
-        "public": False,
-        "text": text,
-        "attachments": files,
-    }
-    return OutboundMessage(**{**values, **changes})
-
-
-def file(
-    kind: AttachmentKind = AttachmentKind.DOCUMENT,
-    *,
-    name: str = "Акт №5.pdf",
-    mime: str = "application/pdf",
-    content: bytes = b"%PDF-1.7 " * 20_000,
-    **more: Any,
-) -> OutboundFile:
-    async def stream() -> AsyncIterator[bytes]:
-        for start in range(0, len(content), 65_536):
-            yield content[start : start + 65_536]
-
-    return OutboundFile(
-        id="f1",
-        kind=kind,
-        name=name,
-        mime=mime,
-        size=len(content),
-        stream=stream,
-        link=lambda: "https://hub.example.kz/files/1",
-        **more,
-    )
+reply = partial(outgoing.reply, "whatsapp", message_id="361934207885312000", conversation=WA_ID)
+file = partial(outgoing.file, name="Акт №5.pdf")
 
 
 @pytest.fixture(autouse=True)
@@ -215,7 +136,6 @@ async def test_a_reply_to_a_hidden_number_goes_by_the_user_id(
 ) -> None:
     citizen = meta.citizen(hidden=True)
     posted = await citizen.say("Алло")
-    assert hub.connector is not None
     await hub.connector.send(
         reply("Тыңдап тұрмыз", conversation=citizen.user_id, reply_to=posted.id)
     )
@@ -229,7 +149,6 @@ async def test_a_reply_to_a_hidden_number_goes_by_the_user_id(
 
 async def test_statuses_come_back_with_our_own_id(meta: WhatsAppSandbox, hub: Hub) -> None:
     meta.lifecycle = ["delivered", "sent", "delivered", "read"]
-    assert hub.connector is not None
     sent = await hub.connector.send(reply(part=2))
     await meta.settled()
     reports = [one for one in hub.read if isinstance(one, DeliveryReport)]
@@ -249,7 +168,6 @@ async def test_a_message_whose_answer_was_lost_is_named_by_its_status(
 ) -> None:
     meta.lifecycle = ["sent"]
     meta.fail_next(Failure.reset_after())
-    assert hub.connector is not None
     with pytest.raises(Uncertain):
         await hub.connector.send(reply())
     await meta.settled()
@@ -445,7 +363,6 @@ async def test_a_citizens_file_is_fetched_in_two_steps_with_the_token_in_a_heade
     posted = await meta.citizen().photo("Міне")
     (message,) = hub.read
     assert isinstance(message, InboundMessage)
-    assert hub.connector is not None
     stored = meta.files[posted.content["image"]["id"]]
     assert await fetched(hub.connector, message.attachments[0].ref) == stored.content
     asked, given = meta.calls[-2:]
@@ -504,7 +421,6 @@ async def test_the_webhook_is_set_once_meta_has_asked_whether_it_is_ours(
 ) -> None:
     assert meta.webhook == f"{hub.url}/hooks/whatsapp/main"
     assert hub.calls[0].query["hub.verify_token"] == VERIFY
-    assert hub.connector is not None
     await hub.connector.register()
     assert (await hub.connector.check()).health is Health.OK
 

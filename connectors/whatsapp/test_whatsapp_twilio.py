@@ -6,13 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from aiohttp import web
-from multidict import CIMultiDict
 
-from connectors.base import Context, Forged, Health, Misconfigured, Rejected, Template
+from connectors.base import Context, Health, Misconfigured, Rejected, Template
 from connectors.testing.contract import NOW
 from connectors.testing.guard import localhost_only
-from connectors.testing.sandbox import Call, Route, Sandbox, answer
+from connectors.testing.hub import SmallHub
 from connectors.testing.twilio import Content, TwilioSandbox
 from connectors.whatsapp.connector import WhatsAppConnector, WhatsAppSettings
 from connectors.whatsapp.test_whatsapp import HOOK, WA_ID, twilio_keys
@@ -25,45 +23,14 @@ from registry.types import (
     ChosenTemplate,
     DeliveryReport,
     DeliveryState,
-    Envelope,
-    Inbound,
     InboundMessage,
 )
 
 SERVICE = "MG" + "0" * 31 + "a"
 
 
-class Hub(Sandbox):
-    """What stands behind the webhook, at any public address: it verifies, reads and answers."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.connector: WhatsAppConnector | None = None
-        self.read: list[Inbound] = []
-
-    def routes(self) -> Iterator[Route]:
-        yield Route("POST", "/hooks/whatsapp/main", self.receive)
-        yield Route("POST", "/hooks/whatsapp/main/{action}", self.receive)
-
-    async def receive(self, call: Call) -> web.Response:
-        assert self.connector is not None
-        envelope = Envelope(
-            id="d1",
-            channel="whatsapp",
-            account="main",
-            action=call.params.get("action", ""),
-            query="&".join(f"{name}={value}" for name, value in call.query.items()),
-            headers=CIMultiDict(call.headers),
-            body=call.body,
-            received_at=NOW,
-        )
-        try:
-            self.connector.verify(envelope)
-        except Forged:
-            return answer(status=403)
-        self.read.extend(self.connector.normalize(envelope))
-        said = self.connector.answer(envelope)
-        return web.Response(status=said.status, body=said.body, content_type=said.content_type)
+class Hub(SmallHub[WhatsAppConnector]):
+    channel = "whatsapp"
 
 
 def connector_at(
@@ -124,7 +91,6 @@ async def test_what_a_citizen_writes_reaches_the_hub_through_a_proxy(
     assert isinstance(message, InboundMessage)
     assert (message.text, message.conversation) == ("Міне & сурет + дыбыс", WA_ID)
     assert [one.kind for one in message.attachments] == ["photo", "voice"]
-    assert hub.connector is not None
     chunks = [chunk async for chunk in hub.connector.fetch(message.attachments[0])]
     assert b"".join(chunks) == b"\x89PNG"
 
@@ -133,7 +99,6 @@ async def test_statuses_come_to_an_address_that_names_our_message(
     twilio: TwilioWhatsAppSandbox, hub: Hub, aigul: Person
 ) -> None:
     twilio.lifecycle = ["queued", "delivered", "sent", "read", "read"]
-    assert hub.connector is not None
     sent = await hub.connector.send(reply(part=1))
     await twilio.settled()
     reports = [one for one in hub.read if isinstance(one, DeliveryReport)]
@@ -154,7 +119,6 @@ async def test_a_reply_after_a_day_fails_with_its_reason_and_a_template_goes(
     aigul.wrote_at = NOW - timedelta(hours=25)
     twilio.lifecycle = ["delivered"]
     content = twilio.content("appeal_solved", "kk", "Құрметті {{1}}, {{2}} орындалды.")
-    assert hub.connector is not None
     await hub.connector.send(reply())
     await twilio.settled()
     (failed,) = hub.read

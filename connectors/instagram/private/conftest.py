@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,9 +14,11 @@ from connectors.instagram.private.account import PrivateInstagram
 from connectors.instagram.private.sandbox import PrivateSandbox
 from connectors.instagram.private.session import SessionFile
 from connectors.instagram.settings import InstagramSettings
-from connectors.testing.contract import NOW, PUBLIC_URL
+from connectors.testing import outgoing
+from connectors.testing.contract import PUBLIC_URL
 from connectors.testing.guard import localhost_only
-from registry.types import Envelope, Inbound, OutboundMessage
+from connectors.testing.hub import Clock, delivery_to
+from registry.types import Inbound, OutboundMessage
 
 KEY = "the-hub's-key-of-the-tests"
 
@@ -25,7 +26,7 @@ KEY = "the-hub's-key-of-the-tests"
 class City:
     """An account, what it stands on, and what it was told; `open` is a restart of the hub."""
 
-    def __init__(self, sandbox: PrivateSandbox, folder: Path, clock: "Clock") -> None:
+    def __init__(self, sandbox: PrivateSandbox, folder: Path, clock: Clock) -> None:
         self.sandbox = sandbox
         self.folder = folder
         self.clock = clock
@@ -84,21 +85,17 @@ class City:
         return [value for _ in range(count) for value in await self.look()]
 
     def read(self, bodies: Sequence[bytes]) -> list[Inbound]:
-        return [value for body in bodies for value in self.account.normalize(_envelope(body))]
+        return [
+            value
+            for body in bodies
+            for value in self.account.normalize(delivery_to("instagram", body))
+        ]
 
     def message(
         self, conversation: str, text: str = "Жөнделеді.", **changes: Any
     ) -> OutboundMessage:
-        values: dict[str, Any] = {
-            "message_id": "142589614023512064",
-            "part": 0,
-            "channel": "instagram",
-            "account": "main",
-            "conversation": conversation,
-            "public": ":" in conversation,
-            "text": text,
-        }
-        return OutboundMessage(**{**values, **changes})
+        values = {"message_id": "142589614023512064", "public": ":" in conversation, **changes}
+        return outgoing.reply("instagram", text, conversation=conversation, **values)
 
     def paths(self) -> list[str]:
         return [call.path for call in self.sandbox.calls]
@@ -106,25 +103,6 @@ class City:
     async def close(self) -> None:
         for account in self._opened:
             await account.close()
-
-
-class Clock:
-    """The time, which passes only when told to."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def pass_(self, **length: float) -> None:
-        self.now += timedelta(**length)
-
-
-def _envelope(body: bytes) -> Envelope:
-    return Envelope(
-        id="d1", channel="instagram", account="main", headers={}, body=body, received_at=NOW
-    )
 
 
 @pytest.fixture
