@@ -91,7 +91,7 @@ def test_the_demo_registers_appeals_and_its_citizens_answer(
     assert answer.split(" answers ", 1)[1].strip()
 
     demo.send_signal(signal.SIGINT)
-    _, logged = demo.communicate(timeout=20)
+    _, logged = demo.communicate(timeout=60)
     assert demo.returncode == 0
     assert "error" not in logged, logged
     assert (tmp_path / "data" / "var" / "hub.db").exists()
