@@ -3,7 +3,7 @@
 Ids come from `registry.ids`. `channel` and `account` together name an account of ours.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -85,6 +85,9 @@ class Contact(Table, table=True):
     """An operator set the language: what they write changes it no more."""
     created_at: datetime = _time()
     merged_into_id: int | None = _reference("contacts.id", nullable=True)
+    blocked_at: datetime | None = _time(nullable=True)
+    """Since when we take no more appeals from them to the queues: their messages are kept, and
+    raise nothing."""
 
 
 class ContactPoint(Table, table=True):
@@ -132,6 +135,10 @@ class Conversation(Table, table=True):
     created_at: datetime = _time()
 
 
+LIVE = "status IN ('new', 'open', 'pending')"
+"""What a queue shows, in the very words of its indexes: said otherwise, they do not serve."""
+
+
 class Appeal(Table, table=True):
     """One matter a person brought, from its registration to its end."""
 
@@ -149,6 +156,12 @@ class Appeal(Table, table=True):
         ),
         Index("ix_appeals_last_message_at_id", "last_message_at", "id"),
         _partial("ix_appeals_due_at_id", "due_at", "id", where="due_at IS NOT NULL"),
+        _partial("ix_appeals_live_last_message_at_id", "last_message_at", "id", where=LIVE),
+        _partial("ix_appeals_live_waiting_since_id", "waiting_since", "id", where=LIVE),
+        _partial("ix_appeals_live_due_at_id", "due_at", "id", where=LIVE),
+        _partial("ix_appeals_live_team", "team", "last_message_at", "id", where=LIVE),
+        _partial("ix_appeals_snoozed_until", "snoozed_until", where="snoozed_until IS NOT NULL"),
+        _partial("ix_appeals_district", "district", "id", where="district IS NOT NULL"),
     )
 
     id: int = _id()
@@ -176,6 +189,26 @@ class Appeal(Table, table=True):
     latitude: float | None = None
     longitude: float | None = None
     address: str | None = None
+    district: str | None = None
+    """Its code in the settings' list of districts."""
+    outcome: str | None = None
+    """How it was resolved: "fixed", "planned", "refused", "not_competent", "duplicate" or
+    "answered"."""
+    snoozed_until: datetime | None = _time(nullable=True)
+    """Until when it is out of the queues; a message of the citizen brings it back."""
+    waiting_since: datetime | None = _time(nullable=True)
+    """When the citizen wrote the first message that nobody has answered."""
+    first_response_due: datetime | None = _time(nullable=True)
+    first_response_at: datetime | None = _time(nullable=True)
+    """When a person's first reply was accepted."""
+    due_fixed: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """A person set the deadline: neither category nor calendar moves it."""
+    escalated_at: datetime | None = _time(nullable=True)
+    """When the supervisors were told that it is late."""
+    duplicate_of_id: int | None = _plain_id()
+    """The appeal that it repeats."""
+    merged_into_id: int | None = _plain_id()
+    """The appeal that took its messages."""
 
 
 class Message(Table, table=True):
@@ -197,6 +230,7 @@ class Message(Table, table=True):
             unique=True,
             where="album IS NOT NULL",
         ),
+        _partial("ix_messages_failed", "appeal_id", where="state IN ('failed', 'uncertain')"),
         _partial(
             "uq_messages_conversation_id_idempotency_key",
             "conversation_id",
@@ -392,8 +426,270 @@ class Operator(Table, table=True):
     name: str
     role: str
     password_hash: str | None = None
+    must_change_password: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """Somebody else knows the password: it serves to set another one."""
+    totp_secret: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    """Sealed. A second factor counts from `totp_since` on."""
+    totp_since: datetime | None = _time(nullable=True)
+    totp_step: int = Field(default=0, sa_column=Column(Id, nullable=False, server_default="0"))
+    """The last half-minute whose code was used: none is taken twice."""
+    subject: str | None = None
+    """Who they are to the OpenID provider."""
+    languages: list[str] = Field(
+        default_factory=list, sa_column=Column(Json, nullable=False, server_default="[]")
+    )
+    """What they can answer in: "kk", "ru", "en"; empty for all."""
+    preferences: dict[str, Any] = _json()
+    """Of the screen: language, theme, sounds, keys."""
     created_at: datetime = _time()
     disabled_at: datetime | None = _time(nullable=True)
+
+
+class Team(Table, table=True):
+    """People who share a queue. `Appeal.team` holds its key."""
+
+    __tablename__ = "teams"
+
+    key: str = Field(primary_key=True)
+    name: str
+    created_at: datetime = _time()
+    archived_at: datetime | None = _time(nullable=True)
+
+
+class TeamMember(Table, table=True):
+    """Whose queue it is."""
+
+    __tablename__ = "team_members"
+    __table_args__ = (Index("ix_team_members_operator_id", "operator_id"),)
+
+    team: str = Field(primary_key=True)
+    operator_id: int = Field(sa_column=Column(Id, ForeignKey("operators.id"), primary_key=True))
+
+
+class Session(Table, table=True):
+    """A browser that somebody signed in with. Only the digest of its key is kept."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (Index("ix_sessions_operator_id", "operator_id"),)
+
+    digest: str = Field(primary_key=True)
+    operator_id: int = _reference("operators.id")
+    stage: str
+    """"second_factor", "new_password" or "in"."""
+    created_at: datetime = _time()
+    seen_at: datetime = _time()
+    expires_at: datetime = _time()
+    ended_at: datetime | None = _time(nullable=True)
+    address: str = _text()
+    browser: str = _text()
+
+
+class Attempt(Table, table=True):
+    """Failed sign-ins of one address or from one place, within a span of time."""
+
+    __tablename__ = "attempts"
+
+    key: str = Field(primary_key=True)
+    count: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    since: datetime = _time()
+
+
+class Draft(Table, table=True):
+    """What an operator was writing in an appeal: it outlives the browser."""
+
+    __tablename__ = "drafts"
+
+    operator_id: int = Field(sa_column=Column(Id, ForeignKey("operators.id"), primary_key=True))
+    appeal_id: int = Field(sa_column=Column(Id, ForeignKey("appeals.id"), primary_key=True))
+    content: dict[str, Any] = _json()
+    """Text, mode, place and uploads, as the composer has them."""
+    version: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
+    saved_at: datetime = _time()
+
+
+class SavedReply(Table, table=True):
+    """A text that is written often, in the languages it exists in."""
+
+    __tablename__ = "saved_replies"
+
+    id: int = _id()
+    name: str
+    """What is typed after "/"."""
+    team: str | None = None
+    """Whose it is; None for everybody's."""
+    bodies: dict[str, str] = _json()
+    """By language; {name}, {number} and {deadline} are filled in."""
+    changed_at: datetime = _time()
+    deleted_at: datetime | None = _time(nullable=True)
+
+
+class SavedView(Table, table=True):
+    """Filters and an order by a name."""
+
+    __tablename__ = "saved_views"
+    __table_args__ = (Index("ix_saved_views_operator_id", "operator_id"),)
+
+    id: int = _id()
+    operator_id: int | None = _reference("operators.id", nullable=True)
+    """Whose it is; None for everybody's."""
+    name: str
+    query: dict[str, str] = _json()
+    position: int = Field(default=0, sa_column=Column(Id, nullable=False, server_default="0"))
+    created_at: datetime = _time()
+
+
+class Category(Table, table=True):
+    """What an appeal is about, and how long it may take."""
+
+    __tablename__ = "categories"
+
+    code: str = Field(primary_key=True)
+    """Such as "roads.pothole"; a group has no dot."""
+    names: dict[str, str] = _json()
+    """By language."""
+    term: int | None = None
+    """How many of `unit`; None for the legal term alone."""
+    unit: str = Field(default="working_days", sa_column_kwargs={"server_default": "working_days"})
+    """"working_days", "hours" (of the clock) or "working_hours"."""
+    department: str = _text()
+    team: str | None = None
+    """Whose queue it goes to."""
+    urgent: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """Danger to life: it is shown with the emergency number, and at the top."""
+    position: int = Field(default=0, sa_column=Column(Id, nullable=False, server_default="0"))
+    retired_at: datetime | None = _time(nullable=True)
+
+
+class CalendarDay(Table, table=True):
+    """A day that is not what its weekday says."""
+
+    __tablename__ = "calendar_days"
+
+    day: date = Field(primary_key=True)
+    kind: str
+    """"holiday" or "working"."""
+    name: str = _text()
+    opens: int | None = None
+    """Minutes after midnight; None for the usual hour. 1440 is 24:00."""
+    closes: int | None = None
+
+
+class OfficeSetting(Table, table=True):
+    """A setting that may change while the hub runs."""
+
+    __tablename__ = "office_settings"
+
+    name: str = Field(primary_key=True)
+    value: dict[str, Any] = _json()
+    changed_at: datetime = _time()
+    changed_by: str = _text()
+
+
+class AppealTag(Table, table=True):
+    """A word put on an appeal."""
+
+    __tablename__ = "appeal_tags"
+    __table_args__ = (Index("ix_appeal_tags_tag_appeal_id", "tag", "appeal_id"),)
+
+    appeal_id: int = Field(sa_column=Column(Id, ForeignKey("appeals.id"), primary_key=True))
+    tag: str = Field(primary_key=True)
+
+
+class Mention(Table, table=True):
+    """A colleague who was asked to look, in a note."""
+
+    __tablename__ = "mentions"
+    __table_args__ = (
+        _partial("ix_mentions_unseen", "operator_id", "appeal_id", where="seen_at IS NULL"),
+    )
+
+    message_id: int = Field(sa_column=Column(Id, primary_key=True))
+    operator_id: int = Field(sa_column=Column(Id, ForeignKey("operators.id"), primary_key=True))
+    appeal_id: int = _reference("appeals.id")
+    created_at: datetime = _time()
+    seen_at: datetime | None = _time(nullable=True)
+
+
+class ContactNote(Table, table=True):
+    """What colleagues should know of a person."""
+
+    __tablename__ = "contact_notes"
+    __table_args__ = (Index("ix_contact_notes_contact_id", "contact_id"),)
+
+    id: int = _id()
+    contact_id: int = _reference("contacts.id")
+    text: str = _text()
+    author: str
+    operator_id: int | None = _reference("operators.id", nullable=True)
+    created_at: datetime = _time()
+    deleted_at: datetime | None = _time(nullable=True)
+
+
+class ContactMerge(Table, table=True):
+    """Two contacts that were found to be one person, and what moved."""
+
+    __tablename__ = "contact_merges"
+
+    id: int = _id()
+    from_id: int = _reference("contacts.id", index=True)
+    into_id: int = _reference("contacts.id", index=True)
+    moved: dict[str, list[str]] = _json()
+    """Ids of points, conversations, appeals and notes."""
+    merged_at: datetime = _time()
+    undone_at: datetime | None = _time(nullable=True)
+
+
+class Audit(Table, table=True):
+    """Who saw what, signed in, took a file out or was refused. What was changed is in the journal.
+
+    It holds ids without foreign keys: it outlives what it speaks of.
+    """
+
+    __tablename__ = "audit"
+    __table_args__ = (
+        Index("ix_audit_operator_id_id", "operator_id", "id"),
+        _partial("ix_audit_appeal_id_id", "appeal_id", "id", where="appeal_id IS NOT NULL"),
+    )
+
+    id: int = _id()
+    at: datetime = _time()
+    event: str
+    """A name such as "appeal.seen" or "session.opened"."""
+    actor: str
+    operator_id: int | None = _plain_id()
+    appeal_id: int | None = _plain_id()
+    contact_id: int | None = _plain_id()
+    address: str = _text()
+    data: dict[str, Any] = _json()
+
+
+class AppealChange(Table, table=True):
+    """That an appeal, or something of it, changed: what live screens read. Triggers write it.
+
+    In the order of commits on SQLite, which has one writer; on PostgreSQL `xid` tells which
+    transactions were under way when somebody looked (see registry.changes).
+    """
+
+    __tablename__ = "appeal_changes"
+
+    id: int | None = Field(
+        default=None, sa_column=Column(Id, primary_key=True, autoincrement=True, nullable=False)
+    )
+    appeal_id: int = Field(sa_column=Column(Id, nullable=False))
+    xid: int = Field(
+        default=0, sa_column=Column(Id, nullable=False, server_default="0", index=True)
+    )
+
+
+class SearchDocument(Table, table=True):
+    """The words of an appeal as search knows them (see registry.search)."""
+
+    __tablename__ = "search_documents"
+
+    appeal_id: int = Field(sa_column=Column(Id, primary_key=True, autoincrement=False))
+    words: str = _text()
+    """Folded and stemmed, with spaces between."""
+    indexed_at: datetime = _time()
 
 
 class Token(Table, table=True):

@@ -24,7 +24,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from registry.errors import NotFound, RegistryError
 from registry.ids import parse_id
 from registry.journal import record
-from registry.models import Operator, Token
+from registry.models import Operator, TeamMember, Token
 
 MIN_PASSWORD = 12
 """Characters a password must have at least."""
@@ -59,6 +59,8 @@ class Principal(Struct, frozen=True, kw_only=True):
     """None for a token that acts in nobody's name: it can hold no appeal."""
     actor: str
     """As the journal writes it: "operator:ID" or "token:NAME"."""
+    teams: frozenset[str] | None = None
+    """The teams whose appeals they see, beside those of no team; None for all there are."""
 
     def is_at_least(self, role: Role) -> bool:
         """Whether this one may do what `role` may."""
@@ -160,7 +162,24 @@ async def check_password(session: AsyncSession, *, email: str, password: str) ->
     matches = await asyncio.to_thread(_matches, kept or _nobody(), password[:MAX_PASSWORD])
     if operator is None or kept is None or not matches:
         return None
-    return _as_operator(operator, Role(operator.role))
+    return await principal_of(session, operator, Role(operator.role))
+
+
+async def principal_of(session: AsyncSession, operator: Operator, role: Role) -> Principal:
+    """An operator as one who acts, in a role of theirs."""
+    teams: frozenset[str] | None = None
+    if _RANK[role] < _RANK[Role.SUPERVISOR]:
+        found = await session.exec(
+            select(TeamMember.team).where(TeamMember.operator_id == operator.id)
+        )
+        teams = frozenset(found)
+    return Principal(
+        role=role,
+        name=operator.name,
+        operator_id=operator.id,
+        actor=f"operator:{operator.id}",
+        teams=teams,
+    )
 
 
 # --- Tokens -------------------------------------------------------------------------------------
@@ -224,7 +243,8 @@ async def authenticate(session: AsyncSession, token: str, secret_key: str) -> Pr
         return Principal(role=role, name=kept.name, operator_id=None, actor=f"token:{kept.name}")
     if operator.disabled_at is not None:
         return None
-    return _as_operator(operator, min(role, Role(operator.role), key=lambda held: _RANK[held]))
+    held = min(role, Role(operator.role), key=lambda one: _RANK[one])
+    return await principal_of(session, operator, held)
 
 
 def digest(token: str, secret_key: str) -> str:
@@ -260,12 +280,6 @@ def _matches(kept: str, password: str) -> bool:
         return _hasher.verify(kept, password)
     except VerificationError:
         return False
-
-
-def _as_operator(operator: Operator, role: Role) -> Principal:
-    return Principal(
-        role=role, name=operator.name, operator_id=operator.id, actor=f"operator:{operator.id}"
-    )
 
 
 def _clean_name(name: str) -> str:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    Date,
     DateTime,
     Float,
     Integer,
@@ -292,6 +293,8 @@ def _value(column: Column[Any]) -> Any:
             return 7
         case Float():
             return 43.238949
+        case Date():
+            return NOW.date()
         case DateTime():
             return NOW
         case LargeBinary():

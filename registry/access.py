@@ -1,0 +1,31 @@
+"""Who may see an appeal, as a condition of SQL and as one of Python: both say the same.
+
+Operators see what nobody's team holds, what their teams hold, and what they hold themselves.
+Supervisors, administrators and programs that act in nobody's name see all. What one may not see is
+not there: it is answered as something that does not exist.
+"""
+
+from sqlalchemy import ColumnElement, or_, true
+from sqlmodel import col
+
+from registry.models import Appeal
+from registry.operators import Principal
+
+
+def visible_to(principal: Principal) -> ColumnElement[bool]:
+    """The condition on `appeals` under which the principal may see a row."""
+    if principal.teams is None:
+        return true()
+    team = col(Appeal.team)
+    return or_(
+        team.is_(None),
+        team.in_(sorted(principal.teams)),
+        col(Appeal.assignee_id) == principal.operator_id,
+    )
+
+
+def may_see(principal: Principal, *, team: str | None, assignee_id: int | None) -> bool:
+    """The same of an appeal that is at hand."""
+    if principal.teams is None or team is None or team in principal.teams:
+        return True
+    return assignee_id is not None and assignee_id == principal.operator_id
