@@ -13,7 +13,7 @@ from hub.api.keys import DOCUMENT
 from hub.problems import CONTENT_TYPE
 
 if TYPE_CHECKING:
-    from hub.api.routes import Route
+    from hub.api.route import Route
 
 _ANYWHERE = (401, 403, 500, 503)
 """Problems that any route may answer."""

@@ -1,43 +1,15 @@
-"""Every route of the API in one table: who may call it, what it takes, what it answers."""
+"""Every route of the API in one table: who may call it, what it takes, what it answers.
 
-from dataclasses import dataclass
-
-from aiohttp.typedefs import Handler
-from msgspec import Struct
+A module with many routes of its own keeps them beside its handlers as `ROUTES`; they come together
+here.
+"""
 
 from hub.api import appeals, attachments, buried, channels, messages, openapi, replies, uploads
+from hub.api.route import Route
 from registry import inbox
 from registry.operators import Role
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """One method of one address below /api/v1, as the server and the OpenAPI document read it."""
-
-    method: str
-    path: str
-    handler: Handler
-    role: Role
-    """The least role that may call it."""
-    summary: str
-    status: int = 200
-    """Of the answer when all is well."""
-    returns: type[Struct] | None = None
-    """None for what is no JSON shape of ours: a file, this document."""
-    takes: type[Struct] | None = None
-    """The body."""
-    query: type[Struct] | None = None
-    upload: bool = False
-    """The body is a form with a file."""
-    keyed: bool = False
-    """It needs an Idempotency-Key."""
-    media: str = "application/json"
-    """The type of an answer without a shape."""
-    problems: tuple[int, ...] = ()
-    """Beyond those that any route may answer."""
-
-
-ROUTES = (
+ROUTES: tuple[Route, ...] = (
     Route(
         method="GET",
         path="/appeals",

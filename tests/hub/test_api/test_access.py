@@ -10,7 +10,8 @@ from aiohttp import hdrs, web
 
 from hub import api
 from hub.api.exchange import PREFIX
-from hub.api.routes import ROUTES, Route
+from hub.api.route import Route
+from hub.api.routes import ROUTES
 from registry.operators import Role, disable_operator, revoke_token
 from tests.hub.test_api.desk import Desk
 from tests.registry.samples import START
