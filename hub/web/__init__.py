@@ -1,0 +1,1 @@
+"""What the pages stand on: languages, assets, static files."""
