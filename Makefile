@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test check lint bench lock new-channel reference clean
+.PHONY: help setup run test check lint bench lock new-channel reference catalogues clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-setup: $(STAMP)  ## the environment in .venv, with the `hub` command in it
+setup: $(STAMP)  ## the environment in .venv, with the `hub` command in it, and the pages' assets
+	@$(BIN)/python -m hub.web.build
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -44,6 +45,9 @@ lock: setup  ## pin every dependency with hashes, for every platform
 	$(VENV)/lock/bin/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
 
+catalogues: setup  ## put new messages into hub/locale/*/LC_MESSAGES/hub.po
+	$(BIN)/python -m hub.web.catalogues
+
 reference: setup  ## write docs/reference/ from the code
 	$(BIN)/python -m docs.reference
 
@@ -51,4 +55,4 @@ new-channel: setup  ## scaffold connectors/NAME: make new-channel name=x
 	$(BIN)/python -m connectors.testing.scaffold "$(name)"
 
 clean:  ## remove the environment and what the tools left
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) node_modules hub/static/vendor build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -58,14 +58,20 @@ def test_it_holds_what_runs_and_nothing_else(wheel: Path) -> None:
         "connectors/telegram/sandbox.py",
         "registry/migrations/versions/0001_the_first_schema.py",
         "registry/migrations/script.py.mako",
+        "hub/static/vendor/htmx.js",
+        "hub/static/vendor/htmx.js.gz",
+        "hub/static/vendor/icons.svg",
+        "hub/static/vendor/LICENSES.txt",
+        "hub/locale/kk/LC_MESSAGES/hub.mo",
     ):
         assert needed in names
     unwanted = [
         name
         for name in names
         if "/fixtures/" in name
-        or name.endswith((".pyc", "conftest.py"))
+        or name.endswith((".pyc", ".po", "conftest.py"))
         or ("/test_" in name and name.endswith(".py"))
+        or "/." in name
     ]
     assert not unwanted
 

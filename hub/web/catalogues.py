@@ -11,6 +11,7 @@ import argparse
 import io
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages import mofile, pofile
@@ -28,6 +29,7 @@ PLURALS = {
     "en": "nplurals=2; plural=(n != 1);",
 }
 """Source: https://www.unicode.org/cldr/charts/latest/supplemental/language_plural_rules.html"""
+_NO_DATE = datetime(1970, 1, 1, tzinfo=UTC)
 _METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
 _OPTIONS = {"templates/**.html": {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"}}
 _KEYWORDS = {**DEFAULT_KEYWORDS, "deferred": None}
@@ -97,8 +99,9 @@ def shortcomings(language: str, found: Catalog, folder: Path = FOLDER) -> list[s
 
 def compiled(language: str, folder: Path = FOLDER) -> bytes:
     """A language's catalogue as `hub.web.i18n` loads it; what is not translated is left out."""
-    written = io.BytesIO()
-    mofile.write_mo(written, read(language, folder))
+    written, catalogue = io.BytesIO(), read(language, folder)
+    catalogue.creation_date = _NO_DATE  # the same messages make the same file
+    mofile.write_mo(written, catalogue)
     return written.getvalue()
 
 
