@@ -5,10 +5,10 @@ Supervisors, administrators and programs that act in nobody's name see all. What
 not there: it is answered as something that does not exist.
 """
 
-from sqlalchemy import ColumnElement, or_, true
+from sqlalchemy import ColumnElement, and_, exists, or_, true
 from sqlmodel import col
 
-from registry.models import Appeal
+from registry.models import Appeal, Message
 from registry.operators import Principal
 
 
@@ -22,6 +22,15 @@ def visible_to(principal: Principal) -> ColumnElement[bool]:
         team.in_(sorted(principal.teams)),
         col(Appeal.assignee_id) == principal.operator_id,
     )
+
+
+def message_visible_to(principal: Principal) -> ColumnElement[bool]:
+    """The same condition on `messages`: one goes with its appeal; of none, all may see it."""
+    if principal.teams is None:
+        return true()
+    appeal_id = col(Message.appeal_id)
+    seen = exists().where(and_(col(Appeal.id) == appeal_id, visible_to(principal)))
+    return or_(appeal_id.is_(None), seen)
 
 
 def may_see(principal: Principal, *, team: str | None, assignee_id: int | None) -> bool:

@@ -33,10 +33,12 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry import models
+from registry.access import message_visible_to, visible_to
 from registry.appeals import Priority
 from registry.columns import UtcTime
 from registry.errors import NotFound, RegistryError
 from registry.ids import parse_id
+from registry.operators import Principal
 from registry.states import Status
 from registry.types import AccountKey, AttachmentKind, DeliveryState
 
@@ -215,13 +217,17 @@ class Query(Struct, frozen=True, kw_only=True):
     cursor: str | None = None
 
 
-async def list_appeals(session: AsyncSession, query: Query) -> AppealPage:
-    """One page. Nothing that stays in its place is lost or repeated between pages.
+async def list_appeals(
+    session: AsyncSession, query: Query, *, viewer: Principal | None = None
+) -> AppealPage:
+    """One page of what the viewer may see; without a viewer, of all there is.
 
-    Raises: BadCursor.
+    Nothing that stays in its place is lost or repeated between pages. Raises: BadCursor.
     """
     order = _order(query.sort)
     wanted = _appeals().where(*await _filters(session, query))
+    if viewer is not None:
+        wanted = wanted.where(visible_to(viewer))
     if query.cursor is not None:
         wanted = wanted.where(_beyond(order, read_cursor(query.cursor, query.sort)))
     wanted = wanted.order_by(*[k.desc() if order.descending else k.asc() for k in order.keys])
@@ -233,10 +239,14 @@ async def list_appeals(session: AsyncSession, query: Query) -> AppealPage:
 
 
 async def get_appeal(
-    session: AsyncSession, number: str, *, attachment_url: AttachmentUrl
+    session: AsyncSession,
+    number: str,
+    *,
+    attachment_url: AttachmentUrl,
+    viewer: Principal | None = None,
 ) -> AppealDetail:
-    """One appeal, whole. Raises: NotFound."""
-    row, appeal = await _one(session, number)
+    """One appeal, whole. Raises: NotFound, also when the viewer may not see it."""
+    row, appeal = await _one(session, number, viewer)
     of_appeal = col(models.Message.appeal_id) == row.id
     return AppealDetail(
         **{name: getattr(appeal, name) for name in Appeal.__struct_fields__},
@@ -245,19 +255,26 @@ async def get_appeal(
     )
 
 
-async def get_summary(session: AsyncSession, number: str) -> Appeal:
-    """One appeal as lists show it. Raises: NotFound."""
-    _, appeal = await _one(session, number)
+async def get_summary(
+    session: AsyncSession, number: str, *, viewer: Principal | None = None
+) -> Appeal:
+    """One appeal as lists show it. Raises: NotFound, also when the viewer may not see it."""
+    _, appeal = await _one(session, number, viewer)
     return appeal
 
 
 async def get_message(
-    session: AsyncSession, message_id: int, *, attachment_url: AttachmentUrl
+    session: AsyncSession,
+    message_id: int,
+    *,
+    attachment_url: AttachmentUrl,
+    viewer: Principal | None = None,
 ) -> Message:
-    """One message. Raises: NotFound."""
-    found = await _messages(
-        session, col(models.Message.id) == message_id, attachment_url=attachment_url
-    )
+    """One message. Raises: NotFound, also when the viewer may not see its appeal."""
+    chosen = col(models.Message.id) == message_id
+    if viewer is not None:
+        chosen = and_(chosen, message_visible_to(viewer))
+    found = await _messages(session, chosen, attachment_url=attachment_url)
     if not found:
         raise NotFound("message", message_id)
     return found[0]
@@ -320,8 +337,13 @@ def _appeals() -> Select[*tuple[Any, ...]]:
     )
 
 
-async def _one(session: AsyncSession, number: str) -> tuple[Row[Any], Appeal]:
-    found = await _fetch(session, _appeals().where(col(models.Appeal.number) == number))
+async def _one(
+    session: AsyncSession, number: str, viewer: Principal | None
+) -> tuple[Row[Any], Appeal]:
+    wanted = _appeals().where(col(models.Appeal.number) == number)
+    if viewer is not None:
+        wanted = wanted.where(visible_to(viewer))
+    found = await _fetch(session, wanted)
     if not found:
         raise NotFound("appeal", number)
     return found[0], (await _shaped(session, found))[0]
