@@ -1,0 +1,138 @@
+"""An appeal opened at the counter: what came by a visit, a letter or an ordinary phone."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from sqlalchemy import update
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from registry import types
+from registry.appeals.changes import Priority
+from registry.contacts import hold_contact
+from registry.errors import NotFound
+from registry.journal import record
+from registry.models import Appeal, Attachment, Message
+from registry.numbers import next_number
+from registry.operators import Principal
+
+DESK = "desk"
+"""The account of what came over the counter rather than from a provider."""
+
+SUBJECT_CHARACTERS = 120
+
+
+class DeskChannel(StrEnum):
+    """How a citizen reached the front office."""
+
+    VISIT = "visit"
+    LETTER = "letter"
+    PHONE = "phone"
+    WEB = "web"
+    EMAIL = "email"
+
+
+class Opening(Struct, frozen=True, kw_only=True):
+    """What the front office writes down when a citizen comes, calls or sends a letter."""
+
+    channel: DeskChannel
+    text: str
+    name: str | None
+    points: tuple[types.ContactPoint, ...] = ()
+    subject: str = ""
+    """Empty for the beginning of the text."""
+    kind: str = "message"
+    priority: Priority = Priority.NORMAL
+    category: str | None = None
+    team: str | None = None
+    language: str | None = None
+    address: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    attachment_ids: tuple[int, ...] = ()
+    """Uploads: the scan of a letter."""
+
+
+async def open_appeal(
+    session: AsyncSession,
+    opening: Opening,
+    *,
+    by: Principal,
+    prefix: str,
+    zone: ZoneInfo,
+    now: datetime,
+) -> Appeal:
+    """Register an appeal with its text as the first message in.
+
+    Raises: UnknownPerson, BadPoint (see registry.contacts), NotFound (an upload).
+    """
+    contact = await hold_contact(
+        session, name=opening.name, points=opening.points, language=opening.language, now=now
+    )
+    appeal = Appeal(
+        number=await next_number(session, prefix=prefix, zone=zone, now=now),
+        channel=opening.channel.value,
+        account=DESK,
+        contact_id=contact.id,
+        kind=opening.kind,
+        priority=opening.priority.value,
+        category=opening.category,
+        language=opening.language,
+        subject=opening.subject or _first_line(opening.text),
+        team=opening.team,
+        opened_at=now,
+        last_message_at=now,
+        unread=1,
+        message_count=1,
+        latitude=opening.latitude,
+        longitude=opening.longitude,
+        address=opening.address,
+    )
+    session.add(appeal)
+    message = Message(
+        appeal_id=appeal.id,
+        direction="in",
+        text=opening.text,
+        author=contact.name or (opening.points[0].value if opening.points else ""),
+        sent_at=now,
+        created_at=now,
+    )
+    session.add(message)
+    await session.flush()
+    await _attach(session, message, opening.attachment_ids)
+    record(
+        session,
+        "appeal.opened",
+        actor=by.actor,
+        now=now,
+        appeal_id=appeal.id,
+        message_id=message.id,
+        contact_id=contact.id,
+        data={"number": appeal.number},
+    )
+    await session.flush()
+    return appeal
+
+
+async def _attach(session: AsyncSession, message: Message, ids: Sequence[int]) -> None:
+    for position, id_ in enumerate(dict.fromkeys(ids)):
+        done = await session.exec(
+            update(Attachment)
+            .where(
+                col(Attachment.id) == id_,
+                col(Attachment.message_id).is_(None),
+                col(Attachment.state) == "ready",
+            )
+            .values(message_id=message.id, position=position)
+            .returning(col(Attachment.id))
+        )
+        if done.first() is None:
+            raise NotFound("upload", id_)
+
+
+def _first_line(text: str) -> str:
+    line = next((line for line in map(str.strip, text.splitlines()) if line), "")
+    return line if len(line) <= SUBJECT_CHARACTERS else line[: SUBJECT_CHARACTERS - 1] + "…"
