@@ -1,0 +1,202 @@
+"""Pages: a table of them, and how a template becomes an answer.
+
+Templates are read once, when the application is made: a request reads no file. Every answer carries
+the same strict policy; a page that needs another host says so in its `Page`.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from hub.keys import CLOCK, SETTINGS
+from hub.web import i18n
+from hub.web.signed import SESSION
+from hub.web.static import static_url
+from registry.operators import Role
+
+FOLDER = Path(__file__).parent.parent / "templates"
+
+LANGUAGE_COOKIE = "language"
+"""Remembers the language of somebody who has not signed in."""
+
+POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data: blob:",
+    "media-src": "'self' blob:",
+    "font-src": "'self'",
+    "connect-src": "'self'",
+    "worker-src": "'self'",
+    "manifest-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+    "object-src": "'none'",
+}
+"""What a page may load and run: nothing inline, and nothing of another's."""
+
+HEADERS = {
+    "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in POLICY.items()),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(self), payment=()",
+    "Cache-Control": "private, no-store",
+    "X-Robots-Tag": "noindex",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One method of one address that answers with HTML."""
+
+    path: str
+    handler: Handler
+    role: Role | None
+    """The least role that may see it; None for everybody, signed in or not."""
+    method: str = "GET"
+
+
+def environment() -> Environment:
+    """The templates' environment, every template compiled."""
+    env = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        cache_size=-1,
+    )
+    i18n.install(env)
+    env.globals.update(
+        icon=icon, static_url=static_url, languages=i18n.NAMES, language=i18n.current
+    )
+    env.filters["compact_json"] = compact_json
+    for name in env.list_templates(filter_func=_is_page):
+        env.get_template(name)
+    return env
+
+
+TEMPLATES = web.AppKey("templates", Environment)
+
+
+def render(
+    request: web.Request,
+    template: str,
+    /,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **context: Any,
+) -> web.Response:
+    """The template as an answer, in the language of whoever asks.
+
+    It finds `session` (None for a stranger), `zone`, `now` and `request_path` beside its context.
+    """
+    return web.Response(
+        text=html(request, template, **context),
+        status=status,
+        content_type="text/html",
+        charset="utf-8",
+        headers={**HEADERS, **(headers or {})},
+    )
+
+
+def html(request: web.Request, template: str, /, **context: Any) -> str:
+    """The template's text, in the language of whoever asks."""
+    settings = request.config_dict[SETTINGS]
+    with i18n.use(language_of(request)):
+        return request.config_dict[TEMPLATES].get_template(template).render(
+            session=request.get(SESSION),
+            request_path=request.path_qs,
+            now=request.config_dict[CLOCK](),
+            **times(ZoneInfo(settings.timezone)),
+            **context,
+        )  # fmt: skip
+
+
+def times(zone: ZoneInfo) -> dict[str, Any]:
+    """What writes moments on a clock of the zone: `date`, `time`, `moment`, and `zone` itself."""
+
+    def date(at: datetime) -> str:
+        return i18n.date(at, zone)
+
+    def time(at: datetime) -> str:
+        return i18n.time(at, zone)
+
+    def moment(at: datetime) -> str:
+        return i18n.moment(at, zone)
+
+    return {"zone": zone, "date": date, "time": time, "moment": moment}
+
+
+def language_of(request: web.Request) -> str:
+    """What the operator chose; else the browser's cookie; else the first it accepts of ours."""
+    session = request.get(SESSION)
+    chosen = session.language if session is not None else None
+    accepted = request.headers.get("Accept-Language", "").lower().split(",")
+    wanted = [chosen, request.cookies.get(LANGUAGE_COOKIE)]
+    wanted += [part.partition(";")[0].strip()[:2] for part in accepted]
+    return next((code for code in wanted if code in i18n.LANGUAGES), i18n.LANGUAGES[0])
+
+
+def is_fragment(request: web.Request) -> bool:
+    """Whether only a piece of the page is wanted, to stand in one that is there."""
+    return request.headers.get("HX-Request") == "true" and "HX-Boosted" not in request.headers
+
+
+def icon(name: str, label: str | None = None) -> Markup:
+    """An icon of the sprite; one that stands without words needs a label."""
+    spoken = Markup('role="img" aria-label="{}"').format(label) if label else 'aria-hidden="true"'
+    return Markup('<svg class="icon" {}><use href="{}#{}"></use></svg>').format(
+        Markup(spoken),  # noqa: S704  one of the two above, escaped there
+        static_url("vendor/icons.svg"),
+        name,
+    )
+
+
+def compact_json(value: object) -> str:
+    """For data-* attributes; the template escapes it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def add_pages(app: web.Application, pages: Iterable[Page]) -> None:
+    """Open the pages, each for those whose role reaches so far."""
+    app[TEMPLATES] = environment()
+    for page in pages:
+        handler = page.handler if page.role is None else _for_role(page.role, page.handler)
+        app.router.add_route(page.method, page.path, handler)
+
+
+def _for_role(role: Role, handler: Handler) -> Handler:
+    """The handler, for those who are at least `role`; a stranger is sent to sign in first."""
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        session = request.get(SESSION)
+        if session is None or session.stage != "in":
+            if is_fragment(request):
+                raise web.HTTPUnauthorized(headers=HEADERS)
+            place = urlencode({"next": request.path_qs})
+            raise web.HTTPSeeOther(f"/signin?{place}", headers=HEADERS)
+        if not session.principal.is_at_least(role):
+            return render(request, "error.html", status=403, what="forbidden")
+        return await handler(request)
+
+    return guarded
+
+
+def _is_page(name: str) -> bool:
+    return name.endswith((".html", ".svg", ".txt"))
