@@ -32,6 +32,7 @@ from hub.health import healthz, readyz
 from hub.keys import BUS, CLOCK, CONNECTORS, DATABASE, MEDIA, METERS, SETTINGS
 from hub.metrics import Metrics
 from hub.tracking import tracking_links
+from hub.web import static
 from registry.db import Database
 from registry.errors import RegistryError, Unavailable
 from registry.intake import Acknowledge, Rules
@@ -208,6 +209,7 @@ def application(hub: Hub) -> web.Application:
     webhooks.add_routes(app)
     files.add_routes(app)
     tracking.add_routes(app)
+    static.add_routes(app)
     api.mount(app)
     return app
 
