@@ -10,6 +10,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from connectors.base import Connector, Diagnoses, Diagnosis, Health, Refreshes, SendError
 from registry.accounts import account_states, set_health
+from registry.changes import forget_changes
 from registry.db import Database
 from registry.errors import Unavailable
 from registry.leases import hold
@@ -62,12 +63,17 @@ async def run_schedule(
         await database.run(forget_traffic(before=clock() - KEPT))
         await database.run(forget_early(before=clock() - EARLY_KEPT))
 
+    async def shorten() -> None:
+        while await database.run(forget_changes()):
+            pass
+
     scheduler = AsyncIOScheduler(timezone="UTC")
     # Who starts the hub checks the accounts first, once they are registered.
     for tick in (
         Tick("accounts", 60, check, at_once=False),
         Tick("outbox", 5, tidy),
         Tick("forget", 3600, forget),
+        Tick("changes", 600, shorten),
     ):
         first = clock() + timedelta(seconds=0 if tick.at_once else tick.seconds)
         scheduler.add_job(
