@@ -1,0 +1,48 @@
+"""The read side: lists of appeals, one appeal with all that belongs to it, one message.
+
+What comes out has the shapes of the public contract, so that nothing is copied on the way to JSON.
+Lists read columns rather than entities, and one query a kind of thing, however long the list.
+"""
+
+from registry.inbox.lists import count_waiting, list_appeals
+from registry.inbox.order import BadCursor, Sort, read_cursor
+from registry.inbox.query import DEFAULT_LIMIT, MAX_LIMIT, Query
+from registry.inbox.shapes import (
+    Appeal,
+    AppealDetail,
+    AppealPage,
+    Attachment,
+    AttachmentUrl,
+    Contact,
+    Delivery,
+    DeliveryError,
+    Entry,
+    Message,
+    Point,
+)
+from registry.inbox.whole import get_appeal, get_message, get_summary
+
+__all__ = [
+    "DEFAULT_LIMIT",
+    "MAX_LIMIT",
+    "Appeal",
+    "AppealDetail",
+    "AppealPage",
+    "Attachment",
+    "AttachmentUrl",
+    "BadCursor",
+    "Contact",
+    "Delivery",
+    "DeliveryError",
+    "Entry",
+    "Message",
+    "Point",
+    "Query",
+    "Sort",
+    "count_waiting",
+    "get_appeal",
+    "get_message",
+    "get_summary",
+    "list_appeals",
+    "read_cursor",
+]
