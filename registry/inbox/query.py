@@ -54,10 +54,7 @@ async def conditions(
     if query.assignee is not None:
         filters.append(_held_by(query.assignee))
     if query.category is not None:
-        code = col(appeal.category)
-        filters.append(
-            or_(code == query.category, code.startswith(query.category + ".", autoescape=True))
-        )
+        filters.append(_about(query.category))
     if query.due_before is not None:
         filters.append(col(appeal.due_at) < query.due_before)
     if query.teams:
@@ -75,6 +72,13 @@ async def conditions(
     if query.q is not None and query.q.strip():
         filters.append(await search_condition(session, query.q.strip()))
     return filters
+
+
+def _about(category: str) -> ColumnElement[bool]:
+    code = col(models.Appeal.category)
+    if "." in category:
+        return code == category
+    return or_(code == category, code.startswith(f"{category}.", autoescape=True))
 
 
 def _held_by(assignee: str) -> ColumnElement[bool]:

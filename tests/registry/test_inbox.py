@@ -101,8 +101,9 @@ async def seed(database: Database, count: int = 11) -> list[str]:
     made = []
     for i in range(count):
         number = await write_in(database, str(700 + i), sent_at=START + timedelta(minutes=i // 4))
-        due_at = None if i % 3 == 0 else START + timedelta(days=i % 2)
-        await set_columns(database, number, due_at=due_at, priority=PRIORITIES[i % 4])
+        at = None if i % 3 == 0 else START + timedelta(days=i % 2)
+        priority = PRIORITIES[i % 4]
+        await set_columns(database, number, due_at=at, waiting_since=at, priority=priority)
         made.append(number)
     return made
 
@@ -111,6 +112,7 @@ EXPECTED = {
     Sort.NEWEST: [11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1],
     Sort.OLDEST: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
     Sort.LAST_MESSAGE: [11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1],
+    Sort.WAITING: [3, 5, 9, 11, 2, 6, 8, 1, 4, 7, 10],
     Sort.DUE: [3, 5, 9, 11, 2, 6, 8, 1, 4, 7, 10],
     Sort.PRIORITY: [1, 5, 9, 2, 4, 6, 8, 10, 3, 7, 11],
 }
@@ -152,7 +154,8 @@ async def test_what_arrives_between_pages_neither_hides_nor_repeats_what_was_the
         if arrivals < 4:
             arrivals += 1
             late = await write_in(database, f"8{arrivals}", sent_at=START)
-            await set_columns(database, late, priority=PRIORITIES[arrivals % 4], due_at=START)
+            priority = PRIORITIES[arrivals % 4]
+            await set_columns(database, late, priority=priority, due_at=START, waiting_since=START)
     assert len(seen) == len(set(seen))
     assert [number for number in seen if number in made] == [made[i - 1] for i in EXPECTED[sort]]
 
@@ -193,7 +196,7 @@ async def test_a_list_takes_as_many_queries_however_long_it_is(database: Databas
         await write_in(database, str(900 + i))
     with counted(database) as many:
         assert len((await page(database)).items) == 8
-    assert len(few) == len(many) == 2
+    assert len(few) == len(many) == 3
 
 
 # --- Filters ------------------------------------------------------------------------------------
@@ -274,7 +277,9 @@ async def test_search_finds_numbers_phones_and_words_in_any_case(
 APPEAL = {
     "number", "channel", "account", "kind", "status", "priority", "category", "language", "subject",
     "contact", "assignee", "assignee_name", "team", "opened_at", "due_at", "last_message_at",
-    "unread", "message_count", "latitude", "longitude", "address", "messages", "journal",
+    "unread", "message_count", "latitude", "longitude", "address", "district", "tags", "outcome",
+    "snoozed_until", "waiting_since", "first_response_due", "first_response_at", "failed",
+    "messages", "journal",
 }  # fmt: skip
 MESSAGE = {
     "id", "direction", "text", "sent_at", "author", "external_id", "reply_to", "attachments",

@@ -11,7 +11,8 @@ from tests.hub.test_api.desk import Desk
 LISTED = {
     "number", "channel", "account", "kind", "status", "priority", "category", "language", "subject",
     "contact", "assignee", "assignee_name", "team", "opened_at", "due_at", "last_message_at",
-    "unread", "message_count", "latitude", "longitude", "address",
+    "unread", "message_count", "latitude", "longitude", "address", "district", "tags", "outcome",
+    "snoozed_until", "waiting_since", "first_response_due", "first_response_at", "failed",
 }  # fmt: skip
 
 
