@@ -388,6 +388,10 @@ class EarlyReport(Table, table=True):
     received_at: datetime = _time()
 
 
+PEOPLE = "actor NOT IN ('citizen', 'system')"
+"""What colleagues did, in the words of its index: intake, which writes the rest, pays nothing."""
+
+
 class JournalEntry(Table, table=True):
     """What happened, to what, by whom. Only ever added to, in the transaction of the change.
 
@@ -397,6 +401,7 @@ class JournalEntry(Table, table=True):
     __tablename__ = "journal"
     __table_args__ = (
         Index("ix_journal_appeal_id_id", "appeal_id", "id"),
+        _partial("ix_journal_actor_id", "actor", "id", where=PEOPLE),
         _partial("uq_journal_key", "key", unique=True, where="key IS NOT NULL"),
     )
 
@@ -490,8 +495,11 @@ class Attempt(Table, table=True):
     __tablename__ = "attempts"
 
     key: str = Field(primary_key=True)
+    """A digest: what was typed may have been a password."""
     count: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     since: datetime = _time()
+    locked_until: datetime | None = _time(nullable=True)
+    """Until when whatever is tried is refused."""
 
 
 class Draft(Table, table=True):

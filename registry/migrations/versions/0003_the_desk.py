@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("count", sa.Integer(), server_default="0", nullable=False),
         sa.Column("since", UtcTime(), nullable=False),
+        sa.Column("locked_until", UtcTime(), nullable=True),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_attempts")),
     )
     op.create_table(
@@ -301,6 +302,15 @@ def upgrade() -> None:
     )
 
     op.add_column("contacts", sa.Column("blocked_at", UtcTime(), nullable=True))
+
+    op.create_index(
+        "ix_journal_actor_id",
+        "journal",
+        ["actor", "id"],
+        unique=False,
+        postgresql_where=sa.text("actor NOT IN ('citizen', 'system')"),
+        sqlite_where=sa.text("actor NOT IN ('citizen', 'system')"),
+    )
 
     op.create_index(
         "ix_messages_failed",
