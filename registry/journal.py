@@ -25,19 +25,22 @@ def record(
     message_id: int | None = None,
     contact_id: int | None = None,
     data: Mapping[str, Any] | None = None,
-) -> None:
-    """Add an entry to the session; the caller commits it together with the change."""
-    session.add(
-        JournalEntry(
-            at=now,
-            event=event,
-            actor=actor,
-            appeal_id=appeal_id,
-            message_id=message_id,
-            contact_id=contact_id,
-            data=dict(data or {}),
-        )
+) -> int:
+    """Add an entry to the session; the caller commits it together with the change.
+
+    Returns the entry's id: with it a change can be undone (see registry.undoing).
+    """
+    entry = JournalEntry(
+        at=now,
+        event=event,
+        actor=actor,
+        appeal_id=appeal_id,
+        message_id=message_id,
+        contact_id=contact_id,
+        data=dict(data or {}),
     )
+    session.add(entry)
+    return entry.id
 
 
 def journal_row(

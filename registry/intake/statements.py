@@ -346,6 +346,8 @@ GROW_APPEALS = Statement(
                              THEN r.last_at ELSE appeals.last_message_at END,
       status = coalesce(r.status, appeals.status),
       resolved_at = CASE WHEN r.status IS NULL THEN appeals.resolved_at END,
+      outcome = CASE WHEN r.status IS NULL THEN appeals.outcome END,
+      snoozed_until = CASE WHEN r.unread = 0 THEN appeals.snoozed_until END,
       latitude = coalesce(r.latitude, appeals.latitude),
       longitude = coalesce(r.longitude, appeals.longitude)
     FROM {rows} WHERE appeals.id = r.id
