@@ -1,6 +1,5 @@
 """Appeals: the list, one of them, a change to it, and one opened at the front office."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -21,6 +20,7 @@ from hub.api.exchange import (
 )
 from hub.api.fields import Kind, Language, Latitude, Line, Longitude, Text, UploadIds, Word
 from hub.api.keys import PRINCIPAL
+from hub.api.listing import ME, AppealQuery, own_id, query_of
 from hub.keys import CLOCK, DATABASE, SETTINGS
 from registry.appeals import (
     Change,
@@ -31,46 +31,12 @@ from registry.appeals import (
     open_appeal,
 )
 from registry.errors import NotFound
-from registry.inbox import (
-    DEFAULT_LIMIT,
-    MAX_LIMIT,
-    Query,
-    Sort,
-    get_appeal,
-    get_summary,
-    list_appeals,
-)
+from registry.inbox import get_appeal, get_summary, list_appeals
 from registry.operators import Principal, find_operator
 from registry.states import Status
 from registry.types import ContactPoint
 
 log = structlog.get_logger(__name__)
-
-ME = "me"
-
-
-class AppealQuery(Struct, forbid_unknown_fields=True, kw_only=True):
-    """What `GET appeals` may be asked; what is empty filters nothing."""
-
-    channel: Annotated[str, Meta(description="One or several, with commas.")] = ""
-    status: Annotated[str, Meta(description="One or several, with commas.")] = ""
-    assignee: Annotated[
-        str, Meta(description='"me", "none", an operator\'s id or e-mail address.')
-    ] = ""
-    category: str = ""
-    q: Annotated[
-        str,
-        Meta(
-            max_length=200,
-            description="The beginning of a number, digits of a phone, or a piece of a text.",
-        ),
-    ] = ""
-    due_before: Annotated[
-        Annotated[datetime, Meta(tz=True)] | UnsetType, Meta(description="RFC 3339.")
-    ] = UNSET
-    sort: Sort = Sort.LAST_MESSAGE
-    limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
-    cursor: Annotated[str, Meta(description="`next` of the page before.")] = ""
 
 
 class ChangeBody(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -132,20 +98,11 @@ class OpeningBody(Struct, forbid_unknown_fields=True, kw_only=True):
 
 async def list_(request: web.Request) -> web.Response:
     """`GET appeals`."""
-    asked = read_query(request, AppealQuery)
-    query = Query(
-        channels=_listed(asked.channel),
-        statuses=tuple(_status(name) for name in _listed(asked.status)),
-        assignee=_assignee_filter(asked.assignee, request[PRINCIPAL]),
-        category=asked.category or None,
-        q=asked.q or None,
-        due_before=_moment(asked.due_before),
-        sort=asked.sort,
-        limit=asked.limit,
-        cursor=asked.cursor or None,
-    )
+    principal = request[PRINCIPAL]
+    query = query_of(read_query(request, AppealQuery), principal)
+    now = request.config_dict[CLOCK]()
     async with request.config_dict[DATABASE].read() as session:
-        page = await list_appeals(session, query)
+        page = await list_appeals(session, query, viewer=principal, now=now)
     return json_response(page)
 
 
@@ -235,40 +192,9 @@ async def open_(request: web.Request) -> web.Response:
     return json_response(shown, status=201, headers=location)
 
 
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, map(str.strip, text.split(","))))
-
-
-def _status(name: str) -> Status:
-    try:
-        return Status(name)
-    except ValueError:
-        known = ", ".join(Status)
-        raise invalid("status", f"there is no {name!r}; there are {known}.") from None
-
-
-def _moment(asked: datetime | UnsetType) -> datetime | None:
-    if isinstance(asked, UnsetType):
-        return None
-    try:
-        return asked.astimezone(UTC)
-    except OverflowError:
-        raise invalid("due_before", "there is no such time in UTC.") from None
-
-
-def _assignee_filter(named: str, principal: Principal) -> str | None:
-    return _own_id(principal) if named == ME else named or None
-
-
 async def _operator_id(session: AsyncSession, named: str, principal: Principal) -> int:
     try:
-        operator = await find_operator(session, _own_id(principal) if named == ME else named)
+        operator = await find_operator(session, own_id(principal) if named == ME else named)
     except NotFound as error:
         raise invalid("assignee", str(error)) from error
     return operator.id
-
-
-def _own_id(principal: Principal) -> str:
-    if principal.operator_id is None:
-        raise invalid("assignee", f"the token {principal.name} acts in no operator's name.")
-    return str(principal.operator_id)

@@ -4,7 +4,17 @@ A module with many routes of its own keeps them beside its handlers as `ROUTES`;
 here.
 """
 
-from hub.api import appeals, attachments, buried, channels, messages, openapi, replies, uploads
+from hub.api import (
+    appeals,
+    attachments,
+    buried,
+    channels,
+    listing,
+    messages,
+    openapi,
+    replies,
+    uploads,
+)
 from hub.api.route import Route
 from registry import inbox
 from registry.operators import Role
@@ -16,7 +26,7 @@ ROUTES: tuple[Route, ...] = (
         handler=appeals.list_,
         role=Role.OPERATOR,
         summary="A page of appeals.",
-        query=appeals.AppealQuery,
+        query=listing.AppealQuery,
         returns=inbox.AppealPage,
         problems=(400,),
     ),

@@ -12,6 +12,7 @@ from registry.ids import parse_id
 from registry.inbox.order import Sort
 from registry.inbox.searching import search_condition
 from registry.operators import Principal
+from registry.queues import Queue, queue_condition
 from registry.states import Status
 
 MAX_LIMIT = 100
@@ -36,6 +37,8 @@ class Query(Struct, frozen=True, kw_only=True):
     tag: str | None = None
     opened_from: datetime | None = None
     opened_before: datetime | None = None
+    queue: Queue | None = None
+    """One of the viewer's; a team's is that of the first of `teams`."""
     sort: Sort = Sort.LAST_MESSAGE
     limit: int = DEFAULT_LIMIT
     cursor: str | None = None
@@ -69,6 +72,9 @@ async def conditions(
         filters.append(col(appeal.opened_at) >= query.opened_from)
     if query.opened_before is not None:
         filters.append(col(appeal.opened_at) < query.opened_before)
+    if query.queue is not None and viewer is not None:
+        team = next(iter(query.teams), None)
+        filters.append(queue_condition(query.queue, viewer, now, team))
     if query.q is not None and query.q.strip():
         filters.append(await search_condition(session, query.q.strip()))
     return filters
