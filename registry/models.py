@@ -580,6 +580,8 @@ class CalendarDay(Table, table=True):
     opens: int | None = None
     """Minutes after midnight; None for the usual hour. 1440 is 24:00."""
     closes: int | None = None
+    confirmed: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
+    """False for a day that is announced anew each year, until somebody has looked."""
 
 
 class OfficeSetting(Table, table=True):

@@ -62,6 +62,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), server_default="", nullable=False),
         sa.Column("opens", sa.Integer(), nullable=True),
         sa.Column("closes", sa.Integer(), nullable=True),
+        sa.Column("confirmed", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.PrimaryKeyConstraint("day", name=op.f("pk_calendar_days")),
     )
     op.create_table(
