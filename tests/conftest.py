@@ -174,7 +174,7 @@ def _refuse_beyond_loopback(address: Any) -> None:
 
 _MAY_BLOCK = [
     ("registry/db.py", {"open"}),
-    ("hub/app.py", {"open_hub"}),
+    ("hub/app.py", {"open_hub", "application"}),
     ("registry/migrate.py", {"_alone", "run_alembic"}),
     ("asyncpg/connect_utils.py", {"_parse_connect_dsn_and_args"}),
     ("linecache.py", {"checkcache", "updatecache"}),
