@@ -294,7 +294,8 @@ def _operator_add(asked: argparse.Namespace) -> int:
 
     async def add() -> None:
         from registry.journal import SYSTEM
-        from registry.operators import Role, add_operator, hash_password
+        from registry.operators import Role, add_operator
+        from registry.passwords import hash_password
         from registry.types import utc_now
 
         hashed = await hash_password(password) if password else None

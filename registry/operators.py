@@ -1,10 +1,9 @@
-"""Who may act here: operators and API tokens, their roles, and how they prove who they are.
+"""Who may act here: operators and API tokens, and their roles.
 
-A password is kept as an argon2 hash, a token as a keyed digest: neither can be read back. Nothing
-is cached, so that a revoked token or a disabled operator is refused from the next request on.
+A token is kept as a keyed digest, which cannot be read back. Nothing is cached, so that a revoked
+token or a disabled operator is refused from the next request on.
 """
 
-import asyncio
 import hashlib
 import hmac
 import re
@@ -13,8 +12,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
-from argon2 import PasswordHasher
-from argon2.exceptions import VerificationError
 from msgspec import Struct
 from sqlalchemy import or_, update
 from sqlalchemy.exc import IntegrityError
@@ -24,12 +21,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from registry.errors import NotFound, RegistryError
 from registry.ids import parse_id
 from registry.journal import record
-from registry.models import Operator, TeamMember, Token
+from registry.models import Operator, Session, TeamMember, Token
 
-MIN_PASSWORD = 12
-"""Characters a password must have at least."""
-MAX_PASSWORD = 1024
-"""More would only keep the hash function busy."""
 MAX_NAME = 100
 
 TOKEN_PREFIX = "hub_"  # noqa: S105
@@ -83,15 +76,6 @@ class Unacceptable(RegistryError):
 # --- Operators ----------------------------------------------------------------------------------
 
 
-async def hash_password(password: str) -> str:
-    """The argon2id hash, made in a thread: call it before the transaction. Raises: Unacceptable."""
-    if len(password) < MIN_PASSWORD:
-        raise Unacceptable(f"The password is too short; take at least {MIN_PASSWORD} characters.")
-    if len(password) > MAX_PASSWORD:
-        raise Unacceptable(f"The password is too long; take at most {MAX_PASSWORD} characters.")
-    return await asyncio.to_thread(_hasher.hash, password)
-
-
 async def add_operator(
     session: AsyncSession,
     *,
@@ -108,7 +92,7 @@ async def add_operator(
     """
     operator = Operator(
         email=clean_email(email),
-        name=_clean_name(name),
+        name=clean_name(name),
         role=role.value,
         password_hash=password_hash,
         created_at=now,
@@ -122,7 +106,7 @@ async def add_operator(
 async def disable_operator(
     session: AsyncSession, operator_id: int, *, actor: str, now: datetime
 ) -> None:
-    """Let an operator, and every token in their name, in no more. Raises: NotFound."""
+    """Let an operator in no more, by no session and no token of theirs. Raises: NotFound."""
     done = await session.exec(
         update(Operator)
         .where(col(Operator.id) == operator_id, col(Operator.disabled_at).is_(None))
@@ -131,6 +115,12 @@ async def disable_operator(
     )
     if done.scalar_one_or_none() is None:
         raise NotFound("active operator", operator_id)
+    # One who is let in again later signs in anew.
+    await session.exec(
+        update(Session)
+        .where(col(Session.operator_id) == operator_id, col(Session.ended_at).is_(None))
+        .values(ended_at=now)
+    )
     record(session, "operator.disabled", actor=actor, now=now, data={"operator": str(operator_id)})
 
 
@@ -147,22 +137,14 @@ async def find_operator(session: AsyncSession, id_or_email: str) -> Operator:
     return operator
 
 
-async def check_password(session: AsyncSession, *, email: str, password: str) -> Principal | None:
-    """The operator whose password this is, or None.
-
-    An unknown address costs as much time as a wrong password, so that neither is told apart.
-    """
+async def operator_by_email(session: AsyncSession, email: str) -> Operator | None:
+    """The operator with that address, if they may act."""
     found = await session.exec(
         select(Operator).where(
             col(Operator.email) == email.strip().lower(), col(Operator.disabled_at).is_(None)
         )
     )
-    operator = found.first()
-    kept = operator.password_hash if operator is not None else None
-    matches = await asyncio.to_thread(_matches, kept or _nobody(), password[:MAX_PASSWORD])
-    if operator is None or kept is None or not matches:
-        return None
-    return await principal_of(session, operator, Role(operator.role))
+    return found.first()
 
 
 async def principal_of(session: AsyncSession, operator: Operator, role: Role) -> Principal:
@@ -202,7 +184,7 @@ async def add_token(
     """
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
     row = Token(
-        name=_clean_name(name),
+        name=clean_name(name),
         digest=digest(token, secret_key),
         role=role.value,
         operator_id=operator_id,
@@ -262,31 +244,15 @@ def clean_email(email: str) -> str:
     return cleaned
 
 
-_EMAIL = re.compile(r"[^\s@\x00-\x1f]+@[^\s@.\x00-\x1f]+(\.[^\s@.\x00-\x1f]+)+")
-
-_hasher = PasswordHasher()
-
-
-def _nobody() -> str:
-    """A hash that no password has, as costly to check as a real one."""
-    return (
-        f"$argon2id$v=19$m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}"
-        "$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-    )
-
-
-def _matches(kept: str, password: str) -> bool:
-    try:
-        return _hasher.verify(kept, password)
-    except VerificationError:
-        return False
-
-
-def _clean_name(name: str) -> str:
+def clean_name(name: str) -> str:
+    """The name without needless spaces. Raises: Unacceptable."""
     cleaned = " ".join(name.split())
     if not cleaned or len(cleaned) > MAX_NAME or not cleaned.isprintable():
         raise Unacceptable(f"A name of 1 to {MAX_NAME} printable characters is needed.")
     return cleaned
+
+
+_EMAIL = re.compile(r"[^\s@\x00-\x1f]+@[^\s@.\x00-\x1f]+(\.[^\s@.\x00-\x1f]+)+")
 
 
 async def _insert(session: AsyncSession, row: Operator | Token, taken: Taken) -> None:

@@ -27,7 +27,8 @@ from registry.burial import Burial, bury
 from registry.db import Database
 from registry.migrate import HEAD
 from registry.models import Message
-from registry.operators import Role, authenticate, check_password
+from registry.operators import Role, authenticate, operator_by_email
+from registry.passwords import is_password
 from registry.types import Envelope
 from tests.conftest import Databases
 
@@ -213,12 +214,14 @@ def test_an_operator_signs_in_with_the_password_from_standard_input(
 
     async def sign_in(database: Database) -> Any:
         async with database.read() as session:
-            return await check_password(
-                session, email="aigul@example.kz", password="құпия сөз өте ұзақ"
-            )
+            found = await operator_by_email(session, "aigul@example.kz")
+        assert found is not None
+        assert await is_password(found.password_hash, "құпия сөз өте ұзақ")
+        return found
 
     found = _ask(settings, sign_in)
     assert (found.name, found.role) == ("Айгүл", Role.SUPERVISOR)
+    assert not found.must_change_password
 
 
 @pytest.mark.parametrize(

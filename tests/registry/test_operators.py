@@ -17,13 +17,13 @@ from registry.operators import (
     add_operator,
     add_token,
     authenticate,
-    check_password,
     clean_email,
     disable_operator,
     find_operator,
-    hash_password,
+    operator_by_email,
     revoke_token,
 )
+from registry.passwords import hash_password, is_password, one_time_password
 from tests.conftest import FakeClock
 
 KEY = "a key of the installation, of 32+ characters"
@@ -56,20 +56,31 @@ async def who(database: Database, token: str, *, key: str = KEY) -> Principal | 
         return await authenticate(session, token, key)
 
 
+async def is_theirs(database: Database, email: str, password: str) -> bool:
+    async with database.read() as session:
+        found = await operator_by_email(session, email)
+    return await is_password(found.password_hash if found else None, password)
+
+
 async def test_a_password_opens_and_another_does_not(
     database: Database, operator: Operator
 ) -> None:
-    async with database.read() as session:
-        for email, password, opens in [
-            ("dana@example.kz", PASSWORD, True),
-            ("DANA@example.kz", PASSWORD, True),
-            ("dana@example.kz", PASSWORD + " ", False),
-            ("dana@example.kz", "", False),
-            ("nobody@example.kz", PASSWORD, False),
-        ]:
-            found = await check_password(session, email=email, password=password)
-            assert (found is not None) is opens, (email, password)
+    for email, password, opens in [
+        ("dana@example.kz", PASSWORD, True),
+        (" DANA@example.kz", PASSWORD, True),
+        ("dana@example.kz", PASSWORD + " ", False),
+        ("dana@example.kz", "", False),
+        ("nobody@example.kz", PASSWORD, False),
+        (str(operator.id), PASSWORD, False),
+    ]:
+        assert await is_theirs(database, email, password) is opens, (email, password)
     assert PASSWORD not in (operator.password_hash or "")
+
+
+async def test_a_password_is_the_same_however_its_letters_were_composed() -> None:
+    composed, apart = "\u0439" * 12, "\u0438\u0306" * 12
+    assert composed != apart
+    assert await is_password(await hash_password(composed), apart)
 
 
 async def test_an_operator_without_a_password_cannot_log_in(
@@ -80,7 +91,13 @@ async def test_an_operator_without_a_password_cannot_log_in(
             session, email="bot@example.kz", name="Бот", role=Role.OPERATOR, password_hash=None,
             actor="system", now=clock(),
         )  # fmt: skip
-        assert await check_password(session, email="bot@example.kz", password="") is None
+    assert not await is_theirs(database, "bot@example.kz", "")
+
+
+async def test_a_password_that_is_told_once_will_do_and_is_never_the_same() -> None:
+    made = {one_time_password() for _ in range(50)}
+    assert len(made) == 50
+    assert await hash_password(made.pop())
 
 
 @pytest.mark.parametrize("password", ["short", "x" * 1025])
@@ -147,8 +164,8 @@ async def test_a_disabled_operator_is_refused_at_once_with_every_token(
     async with database.write() as session:
         await disable_operator(session, operator.id, actor="system", now=clock())
     assert await who(database, token) is None
+    assert not await is_theirs(database, operator.email, PASSWORD)
     async with database.read() as session:
-        assert await check_password(session, email=operator.email, password=PASSWORD) is None
         with pytest.raises(NotFound):
             await find_operator(session, operator.email)
 
