@@ -8,7 +8,7 @@ reads before it writes would otherwise overwrite what another wrote in between.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -56,6 +56,7 @@ class Database:
         self._pool = pool
         self._writing = asyncio.Lock()
         self._carrier: Carrier | None = None
+        self._listeners: list[Callable[[], None]] = []
 
     async def open(self) -> None:
         """Prepare the engines; a folder for SQLite's file is made. Raises: Unavailable."""
@@ -95,6 +96,7 @@ class Database:
         with _translated():
             async with self._exclusive(), self._write_session() as session, session.begin():
                 yield session
+        self._tell_committed()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -112,13 +114,27 @@ class Database:
         assert self._carrier is not None
         with _translated():
             async with self._exclusive():
-                return await self._carrier.run(script)
+                result = await self._carrier.run(script)
+        self._tell_committed()
+        return result
+
+    def on_commit(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` after everything that this process commits; returns how to stop that.
+
+        It is called in the middle of others' work: it sets an event, and fails never.
+        """
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
 
     async def ping(self) -> None:
         """Ask whether the database answers, and has our tables. Raises: Unavailable."""
         with _translated():
             async with self.reader.connect() as connection:
                 await connection.execute(text("SELECT count(*) FROM counters"))
+
+    def _tell_committed(self) -> None:
+        for listener in self._listeners:
+            listener()
 
     @asynccontextmanager
     async def _exclusive(self) -> AsyncIterator[None]:
