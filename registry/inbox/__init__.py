@@ -4,7 +4,15 @@ What comes out has the shapes of the public contract, so that nothing is copied 
 Lists read columns rather than entities, and one query a kind of thing, however long the list.
 """
 
-from registry.inbox.lists import count_waiting, list_appeals
+from registry.inbox.lists import Listed, LiveList, count_waiting, list_appeals, read_live_list
+from registry.inbox.matching import (
+    Known,
+    is_searching,
+    load_known,
+    matches,
+    matching_ids,
+    place_in,
+)
 from registry.inbox.order import BadCursor, Sort, read_cursor
 from registry.inbox.query import DEFAULT_LIMIT, MAX_LIMIT, Query
 from registry.inbox.shapes import (
@@ -20,6 +28,7 @@ from registry.inbox.shapes import (
     Message,
     Point,
 )
+from registry.inbox.threads import Thread, get_thread
 from registry.inbox.whole import get_appeal, get_message, get_summary
 
 __all__ = [
@@ -35,14 +44,25 @@ __all__ = [
     "Delivery",
     "DeliveryError",
     "Entry",
+    "Known",
+    "Listed",
+    "LiveList",
     "Message",
     "Point",
     "Query",
     "Sort",
+    "Thread",
     "count_waiting",
     "get_appeal",
     "get_message",
     "get_summary",
+    "get_thread",
+    "is_searching",
     "list_appeals",
+    "load_known",
+    "matches",
+    "matching_ids",
+    "place_in",
     "read_cursor",
+    "read_live_list",
 ]

@@ -1,0 +1,1 @@
+"""The pages of the desk: each module reads, renders, and says in `PAGES` where it stands."""

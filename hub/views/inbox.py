@@ -1,0 +1,131 @@
+"""The inbox: the queues, a list of rows, and the appeal that is open beside it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from jinja2 import Environment
+
+from hub.api.exchange import read_query
+from hub.api.keys import PRINCIPAL
+from hub.api.listing import AppealQuery, query_of
+from hub.keys import CLOCK, CONNECTORS, DATABASE
+from hub.problems import Problem
+from hub.views import shell, thread
+from hub.views.names import Names
+from hub.web import i18n
+from hub.web.pages import Page, is_fragment, render, times
+from registry.errors import NotFound
+from registry.inbox import Appeal, AppealPage, Sort, list_appeals
+from registry.operators import Role
+
+ROWS = 50
+"""Rows that one page of a list holds."""
+
+FIRST_QUEUE = "mine"
+
+
+async def home(request: web.Request) -> web.StreamResponse:
+    """`GET /`: to the inbox."""
+    raise web.HTTPSeeOther("/inbox")
+
+
+async def page(request: web.Request) -> web.StreamResponse:
+    """`GET /inbox`, `GET /inbox/{number}`: the whole desk, or its list alone."""
+    principal, number = request[PRINCIPAL], request.match_info.get("number")
+    if not request.query:
+        place = request.path + "?" + urlencode({"queue": FIRST_QUEUE, "sort": Sort.DUE.value})
+        raise web.HTTPSeeOther(place)
+    try:
+        query = query_of(read_query(request, AppealQuery), principal)
+    except Problem as problem:
+        return render(request, "error.html", status=problem.status, what="not_found")
+    async with request.config_dict[DATABASE].read() as session:
+        around = await shell.load_shell(request, session)
+        found = await list_appeals(
+            session, query, viewer=principal, now=request.config_dict[CLOCK]()
+        )
+        opened: dict[str, Any] = {"opened": None}
+        if number is not None:
+            try:
+                opened = await thread.load(request, session, number, around.names)
+            except NotFound:
+                return render(request, "error.html", status=404, what="not_found")
+    template = "inbox/list.html" if is_fragment(request) else "inbox/page.html"
+    return render(
+        request,
+        template,
+        title=shell.title(request, around),
+        page=found,
+        asked=dict(request.query),
+        query=query,
+        next_address=_next(request, found),
+        accounts=sorted({key.channel for key in request.config_dict[CONNECTORS]}),
+        **shell.shown(around),
+        **opened,
+    )
+
+
+async def rows(request: web.Request) -> web.StreamResponse:
+    """`GET /inbox/rows`: the rows that follow, to stand below those that are there."""
+    principal = request[PRINCIPAL]
+    query = query_of(read_query(request, AppealQuery), principal)
+    async with request.config_dict[DATABASE].read() as session:
+        around = await shell.load_shell(request, session)
+        found = await list_appeals(
+            session, query, viewer=principal, now=request.config_dict[CLOCK]()
+        )
+    return render(
+        request,
+        "inbox/rows.html",
+        page=found,
+        next_address=_next(request, found),
+        **shell.shown(around),
+    )
+
+
+def render_row(
+    templates: Environment,
+    appeal: Appeal,
+    *,
+    language: str,
+    zone: ZoneInfo,
+    names: Names,
+    now: datetime,
+) -> str:
+    """One row of a list, as every operator of that language sees it."""
+    with i18n.use(language):
+        return templates.get_template("inbox/row.html").render(
+            appeal=appeal, names=names, now=now, **times(zone)
+        )
+
+
+def sort_keys(appeal: Appeal) -> Mapping[str, str]:
+    """Where a row stands in each order, as text that sorts so; ties go by the number."""
+    ranks = {"urgent": "0", "high": "1", "normal": "2", "low": "3"}
+    never = "9999"
+    return {
+        Sort.DUE: appeal.due_at.isoformat() if appeal.due_at else never,
+        Sort.WAITING: appeal.waiting_since.isoformat() if appeal.waiting_since else never,
+        Sort.LAST_MESSAGE: appeal.last_message_at.isoformat(),
+        Sort.PRIORITY: ranks[appeal.priority],
+        Sort.NEWEST: appeal.number,
+        Sort.OLDEST: appeal.number,
+    }
+
+
+def _next(request: web.Request, found: AppealPage) -> str | None:
+    if found.next is None:
+        return None
+    return "/inbox/rows?" + urlencode({**request.query, "cursor": found.next})
+
+
+PAGES = (
+    Page(path="/", handler=home, role=Role.OPERATOR),
+    Page(path="/inbox", handler=page, role=Role.OPERATOR),
+    Page(path="/inbox/rows", handler=rows, role=Role.OPERATOR),
+    Page(path="/inbox/{number}", handler=page, role=Role.OPERATOR),
+)

@@ -1,0 +1,156 @@
+"""What codes are called in the language in use: channels, statuses, outcomes, languages."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from hub.web.i18n import deferred, gettext, pgettext
+
+CHANNELS = {
+    "telegram": "Telegram",
+    "whatsapp": "WhatsApp",
+    "instagram": "Instagram",
+    "facebook": "Facebook",
+    "twitter": "X",
+    "sms": "SMS",
+    "phone": deferred("Phone"),
+    "visit": deferred("Visit"),
+    "letter": deferred("Letter"),
+    "web": deferred("Portal"),
+    "email": deferred("E-mail"),
+    "blackhole": "Blackhole",
+}
+CHANNEL_ICONS = {
+    "telegram": "brand-telegram",
+    "whatsapp": "brand-whatsapp",
+    "instagram": "brand-instagram",
+    "facebook": "brand-facebook",
+    "twitter": "brand-x",
+    "sms": "message-2",
+    "phone": "phone",
+    "visit": "walk",
+    "letter": "mail-opened",
+    "web": "world",
+    "email": "mail",
+}
+# icon("brand-telegram") icon("brand-whatsapp") icon("brand-instagram") icon("brand-facebook")
+# icon("brand-x") icon("message-2") icon("phone") icon("walk") icon("mail-opened") icon("world")
+# icon("mail") icon("message-circle"): for the sprite, which holds what is named so.
+
+STATUSES = {
+    "new": deferred("New"),
+    "open": deferred("In work"),
+    "pending": deferred("Waiting for an answer"),
+    "resolved": deferred("Resolved"),
+    "closed": deferred("Closed"),
+}
+PRIORITIES = {
+    "low": deferred("Low"),
+    "normal": deferred("Normal"),
+    "high": deferred("High"),
+    "urgent": deferred("Urgent"),
+}
+OUTCOMES = {
+    "fixed": deferred("Fixed"),
+    "planned": deferred("Planned"),
+    "refused": deferred("Refused"),
+    "not_competent": deferred("Not our competence"),
+    "duplicate": deferred("Duplicate"),
+    "answered": deferred("Answered"),
+}
+KINDS = {
+    "message": deferred("Message"),
+    "application": deferred("Application"),
+    "complaint": deferred("Complaint"),
+    "proposal": deferred("Proposal"),
+    "response": deferred("Response"),
+    "inquiry": deferred("Inquiry"),
+}
+ROLES = {
+    "operator": deferred("Operator"),
+    "supervisor": deferred("Supervisor"),
+    "admin": deferred("Administrator"),
+}
+QUEUES = {
+    "mine": deferred("Mine"),
+    "unassigned": deferred("Unassigned"),
+    "all": deferred("All live"),
+    "overdue": deferred("Overdue"),
+    "failed": deferred("Not delivered"),
+    "mentions": deferred("Mentions"),
+    "snoozed": deferred("Snoozed"),
+}
+SORTS = {
+    "due": deferred("Nearest deadline"),
+    "waiting": deferred("Waiting longest"),
+    "last_message": deferred("Latest message"),
+    "newest": deferred("Newest"),
+    "oldest": deferred("Oldest"),
+    "priority": deferred("Priority"),
+}
+LANGUAGES = {"kk": "Қаз", "ru": "Рус", "en": "Eng", "mixed": "Қаз/Рус"}
+STATES = {
+    "queued": deferred("Waits to be sent"),
+    "sending": deferred("Being sent"),
+    "sent": deferred("Sent"),
+    "delivered": deferred("Delivered"),
+    "read": deferred("Read"),
+    "failed": deferred("Not delivered"),
+    "uncertain": deferred("Unknown whether it was sent"),
+}
+
+
+def label(names: Mapping[str, str], code: str | None) -> str:
+    """The name of a code in the language in use; a code that has none stands for itself."""
+    if code is None:
+        return ""
+    name = names.get(code)
+    return code if name is None else gettext(name)
+
+
+def channel(code: str) -> str:
+    """What a channel is called."""
+    return label(CHANNELS, code)
+
+
+def channel_icon(code: str) -> str:
+    """The sprite's name for a channel."""
+    return CHANNEL_ICONS.get(code, "message-circle")
+
+
+def span(length: timedelta) -> str:
+    """A length of time in its two largest units, without a sign: "2 h 12 min"."""
+    minutes = int(abs(length).total_seconds() // 60)
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    d, h, m = pgettext("days", "d"), pgettext("hours", "h"), pgettext("minutes", "min")
+    if days:
+        return f"{days} {d} {hours} {h}" if hours and days < 10 else f"{days} {d}"
+    if hours:
+        return f"{hours} {h} {rest} {m}" if rest else f"{hours} {h}"
+    return f"{rest} {m}"
+
+
+def due_state(due_at: datetime | None, now: datetime) -> str:
+    """ "none", "late", "soon" (within four hours) or "fine"."""
+    if due_at is None:
+        return "none"
+    if due_at <= now:
+        return "late"
+    return "soon" if due_at - now <= timedelta(hours=4) else "fine"
+
+
+def globals_() -> dict[str, Any]:
+    """What every template finds."""
+    tables = {
+        "channels": CHANNELS, "statuses": STATUSES, "priorities": PRIORITIES, "outcomes": OUTCOMES,
+        "kinds": KINDS, "roles": ROLES, "queues": QUEUES, "sorts": SORTS, "states": STATES,
+    }  # fmt: skip
+    return {
+        "codes": tables,
+        "label": label,
+        "channel_label": channel,
+        "channel_icon": channel_icon,
+        "language_label": lambda code: LANGUAGES.get(code, code),
+        "span": span,
+        "due_state": due_state,
+    }

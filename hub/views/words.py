@@ -1,0 +1,56 @@
+"""What the browser says: it finds these words in the page, so that there is one catalogue."""
+
+from collections.abc import Callable
+
+from hub.web.i18n import gettext as _
+from hub.web.i18n import ngettext, pgettext
+
+
+def words() -> dict[str, object]:
+    """The words in the language in use."""
+    return {
+        "units": {
+            "d": pgettext("days", "d"),
+            "h": pgettext("hours", "h"),
+            "min": pgettext("minutes", "min"),
+            "s": pgettext("seconds", "s"),
+        },
+        "late": _("late by %(time)s"),
+        "left": _("%(time)s left"),
+        "undo": _("Undo"),
+        "close": _("Close"),
+        "retry": _("Try again"),
+        "done": _("Done"),
+        "undone": _("Undone"),
+        "offline": _("The hub cannot be reached. Nothing you write is lost."),
+        "failed": _("That did not work."),
+        "no_answer": _("The hub did not answer. Check the network and try again."),
+        "signed_out": _("You were signed out. Sign in again to go on."),
+        "problems": {
+            "already_held": _("Somebody holds this appeal already: %(holder)s."),
+            "window_closed": _("The time in which this channel takes a reply is over."),
+            "contact_blocked": _("The citizen has blocked this account."),
+            "account_down": _("The account does not work now; see the channels page for the cure."),
+            "account_missing": _("The account is not in the settings any more."),
+            "no_channel": _("This appeal has no channel to reply through."),
+            "colleague_replied": _("A colleague has replied in the meantime."),
+            "illegal_move": _("The appeal cannot go from its status to that one."),
+            "not_found": _("This is not there any more, or not yours to see."),
+            "forbidden": _("Your role does not reach so far."),
+            "unavailable": _("The registry cannot be reached. Try again in a moment."),
+            "too_large": _("The file is too large."),
+            "blank": _("Write something, or attach a file."),
+            "not_retryable": _("There is nothing to send again."),
+            "undo_conflict": _("It was changed again since; it cannot be undone."),
+        },
+        "selected": plural(lambda n: ngettext("%(n)s selected", "%(n)s selected", n)),
+    }
+
+
+_SAMPLES = {"one": 1, "few": 2, "many": 5, "other": 100}
+"""A number of each form that `Intl.PluralRules` may name in our languages."""
+
+
+def plural(say: Callable[[int], str]) -> dict[str, str]:
+    """Every form of a message that counts, by the name of the form."""
+    return {form: say(number) for form, number in _SAMPLES.items()}
