@@ -44,6 +44,23 @@ class AlreadyHeld(RegistryError):
         self.holder_name = holder_name
 
 
+class BadValue(RegistryError):
+    """A field of what was asked cannot have this value; the sentence says what it can have."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+class Merged(RegistryError):
+    """The appeal's messages were moved to another one: work goes on there."""
+
+    def __init__(self, number: str, into: str) -> None:
+        super().__init__(f"{number} was merged into {into}; work goes on there.")
+        self.number = number
+        self.into = into
+
+
 class CannotCarry(RegistryError):
     """The channel cannot carry this reply now: the reason, and what can be done instead."""
 

@@ -20,6 +20,23 @@ class Status(StrEnum):
     """Over; a new message opens a new appeal."""
 
 
+class Outcome(StrEnum):
+    """How an appeal was resolved."""
+
+    FIXED = "fixed"
+    """What was asked for was done."""
+    PLANNED = "planned"
+    """It will be done, at a time that the citizen was told."""
+    REFUSED = "refused"
+    """It will not be done, for a reason that the citizen was told."""
+    NOT_COMPETENT = "not_competent"
+    """It is another body's, to which it was forwarded."""
+    DUPLICATE = "duplicate"
+    """It repeats another appeal."""
+    ANSWERED = "answered"
+    """A question, and its answer."""
+
+
 MOVES: dict[Status, frozenset[Status]] = {
     Status.NEW: frozenset({Status.OPEN, Status.PENDING, Status.RESOLVED, Status.CLOSED}),
     Status.OPEN: frozenset({Status.PENDING, Status.RESOLVED, Status.CLOSED}),

@@ -1,19 +1,31 @@
 """A change to an appeal: claimed, handed over, moved along or described; all of it, or nothing."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from registry.errors import AlreadyHeld, IllegalMove, NotFound, RegistryError
+from registry.access import visible_to
+from registry.appeals.choices import (
+    check_category,
+    check_tag_count,
+    check_team,
+    clean_tags,
+    is_of_team,
+)
+from registry.appeals.history import History, note, turn
+from registry.appeals.locking import lock_appeal, number_of, refuse_merged
+from registry.appeals.notes import append_note
+from registry.errors import AlreadyHeld, BadValue, IllegalMove, NotFound, RegistryError
 from registry.journal import record
-from registry.models import Appeal, Contact, Operator
+from registry.models import Appeal, AppealTag, Contact, Operator
 from registry.operators import Principal, Role
-from registry.states import MOVES, Status, may_move
+from registry.states import LIVE, MOVES, Outcome, Status, may_move
+
+LONGEST_SNOOZE = timedelta(days=60)
 
 
 class Priority(StrEnum):
@@ -31,67 +43,82 @@ class Change(Struct, frozen=True, kw_only=True):
     """What is to become of an appeal; what is unset stays."""
 
     status: Status | UnsetType = UNSET
+    outcome: Outcome | UnsetType | None = UNSET
+    """How it was resolved; one that is opened again has none."""
     assignee_id: int | UnsetType | None = UNSET
     """None releases it."""
     reassign: bool = False
     """Take it from whoever holds it: a supervisor's right."""
+    team: str | UnsetType | None = UNSET
+    """Whoever holds it and is not of that team lets go of it."""
+    note: str | None = None
+    """Said to colleagues together with the change."""
     priority: Priority | UnsetType = UNSET
     category: str | UnsetType | None = UNSET
-    team: str | UnsetType | None = UNSET
     language: str | UnsetType | None = UNSET
     subject: str | UnsetType = UNSET
     kind: str | UnsetType = UNSET
     address: str | UnsetType | None = UNSET
     latitude: float | UnsetType | None = UNSET
     longitude: float | UnsetType | None = UNSET
+    district: str | UnsetType | None = UNSET
+    snoozed_until: datetime | UnsetType | None = UNSET
+    """None wakes it."""
+    add_tags: tuple[str, ...] = ()
+    remove_tags: tuple[str, ...] = ()
+    duplicate_of: str | UnsetType | None = UNSET
+    """The number of the appeal that it repeats. Nothing moves."""
     read: bool = False
     """Count no message as unread any more; a mark of attention, which the journal does not keep."""
 
 
 _DESCRIPTIONS = (
-    "priority", "category", "team", "language", "subject", "kind",
-    "address", "latitude", "longitude",
+    "priority", "category", "language", "subject", "kind", "address", "latitude", "longitude",
+    "district",
 )  # fmt: skip
 
 
 async def change_appeal(
     session: AsyncSession, number: str, change: Change, *, by: Principal, now: datetime
-) -> None:
-    """Make the change, all of it or nothing.
+) -> int | None:
+    """Make the change, all of it or nothing; the entry of the journal that tells it, if any.
 
-    Raises: NotFound (appeal or assignee), AlreadyHeld, NotAllowed, IllegalMove.
+    Raises: NotFound (appeal or assignee), AlreadyHeld, NotAllowed, IllegalMove, BadValue, Merged.
     """
     target = change.assignee_id
     claimed = (
         isinstance(target, int)
         and target == by.operator_id
-        and await _claim(session, number, operator_id=target)
+        and await _claim(session, number, by=by, operator_id=target)
     )
-    appeal = await _lock(session, number)
-    history: dict[str, Any] = {}
+    appeal = await lock_appeal(session, number, by=by)
+    if change != Change(read=change.read):
+        await refuse_merged(session, appeal)
+    history: History = {}
     if claimed:
-        history["assignee"] = _turn(None, str(target))
-    elif not isinstance(target, UnsetType) and target != appeal.assignee_id:
-        await _check_hand_over(session, appeal, target, by=by, reassign=change.reassign)
-        history["assignee"] = _turn(_name(appeal.assignee_id), _name(target))
-        appeal.assignee_id = target
-    status = change.status
-    if status is UNSET and target and appeal.status == Status.NEW:
-        status = Status.OPEN  # new means that nobody has taken it
-    if not isinstance(status, UnsetType) and status != appeal.status:
-        history["status"] = _turn(appeal.status, status.value)
-        _move(appeal, status, now=now)
+        note(history, "assignee", None, str(target))
+    elif not isinstance(target, UnsetType):
+        await _hand_over(session, appeal, target, history, by=by, reassign=change.reassign)
+    if not isinstance(change.team, UnsetType) and change.team != appeal.team:
+        await _transfer(session, appeal, change, history, by=by)
+    _move_along(appeal, change, history, now=now)
+    if not isinstance(change.category, UnsetType) and change.category != appeal.category:
+        await check_category(session, change.category)
     for field in _DESCRIPTIONS:
-        wanted, before = getattr(change, field), getattr(appeal, field)
-        if wanted is not UNSET and wanted != before:
-            history[field] = _turn(before, wanted)
-            setattr(appeal, field, wanted)
+        wanted = getattr(change, field)
+        if wanted is not UNSET:
+            turn(history, appeal, field, wanted)
     if not isinstance(change.language, UnsetType):
-        await _set_language(session, appeal.contact_id, change.language)
+        await _set_language(session, appeal.contact_id, change.language, history)
+    if change.add_tags or change.remove_tags:
+        await _retag(session, appeal, change, history)
+    if not isinstance(change.duplicate_of, UnsetType):
+        await _link(session, appeal, change.duplicate_of, history, by=by)
     if change.read:
         appeal.unread = 0
+    entry = None
     if history:
-        record(
+        entry = record(
             session,
             "appeal.changed",
             actor=by.actor,
@@ -100,74 +127,207 @@ async def change_appeal(
             contact_id=appeal.contact_id,
             data=history,
         )
+    if change.note:
+        await append_note(session, appeal, change.note, by=by, now=now)
     await session.flush()
+    return entry
 
 
-async def _set_language(session: AsyncSession, contact_id: int, language: str | None) -> None:
-    """What an operator says a citizen speaks stands; None lets what they write decide again."""
-    await session.exec(
-        update(Contact)
-        .where(col(Contact.id) == contact_id)
-        .values(language=language, language_fixed=language is not None)
-    )
+# --- Who has it ---------------------------------------------------------------------------------
 
 
-async def _claim(session: AsyncSession, number: str, *, operator_id: int) -> bool:
+async def _claim(session: AsyncSession, number: str, *, by: Principal, operator_id: int) -> bool:
     """Take an appeal that nobody holds: of any number who try at once, one does."""
     taken = await session.exec(
         update(Appeal)
-        .where(col(Appeal.number) == number, col(Appeal.assignee_id).is_(None))
+        .where(col(Appeal.number) == number, col(Appeal.assignee_id).is_(None), visible_to(by))
         .values(assignee_id=operator_id)
         .returning(col(Appeal.id))
     )
     return taken.first() is not None
 
 
-async def _lock(session: AsyncSession, number: str) -> Appeal:
-    found = await session.exec(select(Appeal).where(Appeal.number == number).with_for_update())
-    appeal = found.one_or_none()
-    if appeal is None:
-        raise NotFound("appeal", number)
-    return appeal
-
-
-async def _check_hand_over(
-    session: AsyncSession, appeal: Appeal, target: int | None, *, by: Principal, reassign: bool
+async def _hand_over(
+    session: AsyncSession,
+    appeal: Appeal,
+    target: int | None,
+    history: History,
+    *,
+    by: Principal,
+    reassign: bool,
 ) -> None:
-    """Whoever holds an appeal, or a supervisor, gives it away; a free one anybody may give."""
-    if appeal.assignee_id is not None and appeal.assignee_id != by.operator_id:
-        holder = await session.get(Operator, appeal.assignee_id)
-        assert holder is not None  # a foreign key
-        if not reassign:
-            raise AlreadyHeld(appeal.number, str(holder.id), holder.name)
-        if not by.is_at_least(Role.SUPERVISOR):
-            raise NotAllowed(
-                f"{appeal.number} is held by {holder.name}; "
-                "they, a supervisor or an administrator can give it to somebody else."
-            )
+    if target == appeal.assignee_id:
+        return
+    await _check_hand_over(session, appeal, by=by, reassign=reassign)
     if target is not None:
         operator = await session.get(Operator, target)
         if operator is None or operator.disabled_at is not None:
             raise NotFound("active operator", target)
+    turn(history, appeal, "assignee", target)
 
 
-def _move(appeal: Appeal, status: Status, *, now: datetime) -> None:
+async def _check_hand_over(
+    session: AsyncSession, appeal: Appeal, *, by: Principal, reassign: bool
+) -> None:
+    """Whoever holds an appeal, or a supervisor, gives it away; a free one anybody may give."""
+    if appeal.assignee_id is None or appeal.assignee_id == by.operator_id:
+        return
+    holder = await session.get(Operator, appeal.assignee_id)
+    assert holder is not None  # a foreign key
+    if not reassign:
+        raise AlreadyHeld(appeal.number, str(holder.id), holder.name)
+    if not by.is_at_least(Role.SUPERVISOR):
+        raise NotAllowed(
+            f"{appeal.number} is held by {holder.name}; "
+            "they, a supervisor or an administrator can give it to somebody else."
+        )
+
+
+async def _transfer(
+    session: AsyncSession, appeal: Appeal, change: Change, history: History, *, by: Principal
+) -> None:
+    """Give it to another team, and take it from a holder who is not of it."""
+    assert not isinstance(change.team, UnsetType)
+    await check_team(session, change.team)
+    holder = appeal.assignee_id
+    stays = (
+        holder is None
+        or change.team is None
+        or change.assignee_id is not UNSET
+        or await is_of_team(session, holder, change.team)
+    )
+    if not stays:
+        await _check_hand_over(session, appeal, by=by, reassign=change.reassign)
+        turn(history, appeal, "assignee", None)
+    turn(history, appeal, "team", change.team)
+
+
+# --- How far it is ------------------------------------------------------------------------------
+
+
+def _move_along(appeal: Appeal, change: Change, history: History, *, now: datetime) -> None:
+    status = change.status
+    if status is UNSET and change.assignee_id and appeal.status == Status.NEW:
+        status = Status.OPEN  # new means that nobody has taken it
+    if not isinstance(status, UnsetType) and status != appeal.status:
+        _move(appeal, status, history, now=now)
+    live = Status(appeal.status) in LIVE
+    if live and change.outcome:
+        raise BadValue(
+            "outcome",
+            f"{appeal.number} is {appeal.status} and has no outcome yet; resolve it with one.",
+        )
+    if live:
+        turn(history, appeal, "outcome", None)
+    elif not isinstance(change.outcome, UnsetType):
+        turn(history, appeal, "outcome", change.outcome and change.outcome.value)
+    _snooze(appeal, change, history, live=live, now=now)
+
+
+def _move(appeal: Appeal, status: Status, history: History, *, now: datetime) -> None:
     source = Status(appeal.status)
     if not may_move(source, status):
         allowed = tuple(move.value for move in Status if move in MOVES[source])
         raise IllegalMove(appeal.number, source.value, status.value, allowed)
-    appeal.status = status.value
+    turn(history, appeal, "status", status.value)
     if status is Status.RESOLVED:
-        appeal.resolved_at = now
+        turn(history, appeal, "resolved_at", now)
     elif status is Status.CLOSED:
-        appeal.closed_at = now
+        turn(history, appeal, "closed_at", now)
     else:
-        appeal.resolved_at = appeal.closed_at = None
+        turn(history, appeal, "resolved_at", None)
+        turn(history, appeal, "closed_at", None)
 
 
-def _turn(before: object, after: object) -> dict[str, object]:
-    return {"from": before, "to": after}
+def _snooze(appeal: Appeal, change: Change, history: History, *, live: bool, now: datetime) -> None:
+    until = change.snoozed_until
+    if isinstance(until, datetime):
+        if not live:
+            raise BadValue(
+                "snoozed_until",
+                f"{appeal.number} is {appeal.status}: there is nothing to put off.",
+            )
+        if not now < until <= now + LONGEST_SNOOZE:
+            raise BadValue(
+                "snoozed_until",
+                f"An appeal is put off until a time to come, at most {LONGEST_SNOOZE.days} days.",
+            )
+    if not live:
+        until = None
+    if not isinstance(until, UnsetType):
+        turn(history, appeal, "snoozed_until", until)
 
 
-def _name(operator_id: int | None) -> str | None:
-    return None if operator_id is None else str(operator_id)
+# --- What it is ---------------------------------------------------------------------------------
+
+
+async def _set_language(
+    session: AsyncSession, contact_id: int, language: str | None, history: History
+) -> None:
+    """What an operator says a citizen speaks stands; None lets what they write decide again."""
+    contact = await session.get_one(Contact, contact_id, with_for_update=True)
+    before = {"language": contact.language, "fixed": contact.language_fixed}
+    contact.language, contact.language_fixed = language, language is not None
+    note(
+        history,
+        "contact_language",
+        before,
+        {"language": contact.language, "fixed": contact.language_fixed},
+    )
+
+
+async def _retag(session: AsyncSession, appeal: Appeal, change: Change, history: History) -> None:
+    before = await tags_of(session, appeal.id)
+    after = before - clean_tags(change.remove_tags) | clean_tags(change.add_tags)
+    if len(after) > len(before):
+        check_tag_count(after)
+    await set_tags(session, appeal.id, after)
+    note(history, "tags", sorted(before), sorted(after))
+
+
+async def tags_of(session: AsyncSession, appeal_id: int) -> frozenset[str]:
+    """The words on an appeal."""
+    return frozenset(
+        await session.exec(select(AppealTag.tag).where(AppealTag.appeal_id == appeal_id))
+    )
+
+
+async def set_tags(session: AsyncSession, appeal_id: int, tags: frozenset[str]) -> None:
+    """Put these words on an appeal, and no others."""
+    before = await tags_of(session, appeal_id)
+    if gone := before - tags:
+        await session.exec(
+            delete(AppealTag).where(
+                col(AppealTag.appeal_id) == appeal_id, col(AppealTag.tag).in_(gone)
+            )
+        )
+    for tag in sorted(tags - before):
+        session.add(AppealTag(appeal_id=appeal_id, tag=tag))
+    await session.flush()
+
+
+async def _link(
+    session: AsyncSession, appeal: Appeal, original: str | None, history: History, *, by: Principal
+) -> None:
+    """Say which appeal it repeats; two that repeat each other would both be nobody's."""
+    before = (
+        None if appeal.duplicate_of_id is None else await number_of(session, appeal.duplicate_of_id)
+    )
+    appeal.duplicate_of_id = None
+    if original is not None:
+        found = await session.exec(select(Appeal).where(Appeal.number == original, visible_to(by)))
+        step = found.one_or_none()
+        if step is None:
+            raise BadValue("duplicate_of", f"There is no appeal {original}.")
+        appeal.duplicate_of_id = step.id
+        repeated = {step.id}
+        while step is not None and step.duplicate_of_id not in {None, *repeated}:
+            step = await session.get(Appeal, step.duplicate_of_id)
+            if step is not None:
+                repeated.add(step.id)
+        if appeal.id in repeated:
+            raise BadValue(
+                "duplicate_of",
+                f"{original} is, or repeats, {appeal.number} itself; name the original.",
+            )
+    note(history, "duplicate_of", before, original)

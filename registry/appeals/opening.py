@@ -11,7 +11,8 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry import types
-from registry.appeals.changes import Priority
+from registry.appeals.changes import Priority, set_tags
+from registry.appeals.choices import check_category, check_tag_count, check_team, clean_tags
 from registry.contacts import hold_contact
 from registry.errors import NotFound
 from registry.journal import record
@@ -52,6 +53,8 @@ class Opening(Struct, frozen=True, kw_only=True):
     address: str | None = None
     latitude: float | None = None
     longitude: float | None = None
+    district: str | None = None
+    tags: tuple[str, ...] = ()
     attachment_ids: tuple[int, ...] = ()
     """Uploads: the scan of a letter."""
 
@@ -67,8 +70,12 @@ async def open_appeal(
 ) -> Appeal:
     """Register an appeal with its text as the first message in.
 
-    Raises: UnknownPerson, BadPoint (see registry.contacts), NotFound (an upload).
+    Raises: UnknownPerson, BadPoint (see registry.contacts), BadValue, NotFound (an upload).
     """
+    await check_team(session, opening.team)
+    await check_category(session, opening.category)
+    tags = clean_tags(opening.tags)
+    check_tag_count(tags)
     contact = await hold_contact(
         session, name=opening.name, points=opening.points, language=opening.language, now=now
     )
@@ -90,6 +97,7 @@ async def open_appeal(
         latitude=opening.latitude,
         longitude=opening.longitude,
         address=opening.address,
+        district=opening.district,
     )
     session.add(appeal)
     message = Message(
@@ -102,6 +110,7 @@ async def open_appeal(
     )
     session.add(message)
     await session.flush()
+    await set_tags(session, appeal.id, tags)
     await _attach(session, message, opening.attachment_ids)
     record(
         session,
@@ -111,7 +120,11 @@ async def open_appeal(
         appeal_id=appeal.id,
         message_id=message.id,
         contact_id=contact.id,
-        data={"number": appeal.number},
+        data={
+            "number": appeal.number,
+            # As they are called on the day: the citizen's coupon says who took the appeal in.
+            "accepted_by": {"name": by.name, "role": by.role.value},
+        },
     )
     await session.flush()
     return appeal

@@ -207,6 +207,11 @@ async def test_descriptions_are_written_old_beside_new_and_only_when_they_differ
     [entry] = await changes_of(database)
     assert entry.data == {
         name: {"from": getattr(before, name), "to": value} for name, value in wanted.items()
+    } | {
+        "contact_language": {
+            "from": {"language": "kk", "fixed": False},
+            "to": {"language": "ru", "fixed": True},
+        }
     }
     await change(database, number, dana, category=None, priority=Priority.URGENT)
     assert (await changes_of(database))[-1].data == {"category": {"from": "освещение", "to": None}}
