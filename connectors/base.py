@@ -42,6 +42,7 @@ __all__ = [
     "Handshakes",
     "Health",
     "Hides",
+    "Initiates",
     "Introduces",
     "Malformed",
     "MemoryStore",
@@ -419,4 +420,16 @@ class Introduces(Protocol):
 
     async def introduce(self, point: ContactPoint) -> str | None:
         """The name of whoever writes from a point; None where none is told. Raises: SendError."""
+        ...
+
+
+@runtime_checkable
+class Initiates(Protocol):
+    """A channel that can write to somebody first: freely, or by an approved template."""
+
+    def name_of(self, point: ContactPoint) -> ContactPoint | None:
+        """Whoever is at a point, as this channel names them: the value is the conversation's id.
+
+        None where the channel cannot tell, or cannot write to such a point.
+        """
         ...

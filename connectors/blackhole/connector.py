@@ -99,6 +99,9 @@ class BlackholeConnector:
         )
         return [message]
 
+    def name_of(self, point: ContactPoint) -> ContactPoint | None:
+        return point if point.scheme == self.name else None
+
     async def send(self, message: OutboundMessage) -> Sent:
         await asyncio.sleep(self._delay)
         return Sent(external_ids=(uuid4().hex,), at=self._clock())

@@ -16,10 +16,18 @@ from connectors.kit.twilio_webhooks import Signatures
 from connectors.sms.entrances import entrances, point
 from connectors.sms.health import diagnose, unusable_hook
 from connectors.sms.limits import DEFAULT, WITH_FILES
-from connectors.sms.numbers import SenderKind, kind_of, own_sender
+from connectors.sms.numbers import PHONE, SenderKind, address_of, kind_of, own_sender, point_of
 from connectors.sms.reading import STATUS, inbound
 from connectors.sms.sending import call_for
-from registry.types import Attachment, Capabilities, Envelope, Inbound, OutboundMessage, Sent
+from registry.types import (
+    Attachment,
+    Capabilities,
+    ContactPoint,
+    Envelope,
+    Inbound,
+    OutboundMessage,
+    Sent,
+)
 
 if find_spec("twilio") is None:
     # Said at once, and not hours later by the first reply: importing it waits until then.
@@ -116,6 +124,11 @@ class SmsConnector:
             yield chunk
 
     # --- Sending ---------------------------------------------------------------------------------
+
+    def name_of(self, point: ContactPoint) -> ContactPoint | None:
+        """A phone number in E.164, as it is."""
+        named = point_of(address_of(point.value))
+        return named if named == point and point.scheme == PHONE else None
 
     async def send(self, message: OutboundMessage) -> Sent:
         """Carry one part as it stands; Twilio reports of it to the address that names it."""

@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from registry.types import ContactPoint
 
+PHONE = "tel"
+"""The scheme of phone numbers."""
+
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _SHORT_CODE = re.compile(r"[0-9]{3,8}")
 _SERVICE = re.compile(r"MG[0-9a-f]{32}")
@@ -66,4 +69,4 @@ def address_of(told: str) -> str:
 def point_of(address: str) -> ContactPoint:
     """A phone number is where the same person calls from; a short code or a name is nobody's."""
     is_phone = address.startswith("+") and address[1:].isdecimal()
-    return ContactPoint("tel" if is_phone else "sms", address)
+    return ContactPoint(PHONE if is_phone else "sms", address)

@@ -42,6 +42,7 @@ from connectors.base import (
     Forged,
     Handshakes,
     Health,
+    Initiates,
     Malformed,
     Misconfigured,
     Polls,
@@ -64,6 +65,7 @@ from registry.types import (
     Attachment,
     AttachmentKind,
     Capabilities,
+    ContactPoint,
     DeliveryReport,
     Envelope,
     Inbound,
@@ -652,6 +654,24 @@ class ConnectorContract:
     def test_values_of_a_fixture_are_sound(self, case: Case, reader: Connector) -> None:
         for value in self.values_of(case, reader):
             self._assert_sound(value)
+
+    @applies(_reads)
+    def test_a_channel_that_writes_first_tells_how_it_names_people(self, reader: Connector) -> None:
+        can = reader.capabilities
+        assert isinstance(reader, Initiates) == (can.can_initiate or can.templates)
+
+    @applies(_with("name_of"))
+    def test_whoever_is_written_to_first_is_the_one_who_answers(self, reader: Connector) -> None:
+        assert isinstance(reader, Initiates)
+        values = [v for case in cases(self.fixtures()) for v in self.values_of(case, reader)]
+        private = [v for v in values if isinstance(v, InboundMessage) and not v.public]
+        named = {value.conversation: reader.name_of(value.sender.point) for value in private}
+        assert any(named.values()), "nobody who writes could be written to first"
+        for value in private:
+            found = named[value.conversation]
+            assert found in {None, value.sender.point}
+            assert found is None or found.value == value.conversation
+        assert reader.name_of(ContactPoint("nowhere", "1")) is None
 
     @applies(_reads)
     @pytest.mark.parametrize("body", _GARBAGE, ids=range(len(_GARBAGE)))

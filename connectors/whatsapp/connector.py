@@ -17,9 +17,18 @@ from connectors.kit.twilio import TWILIO, Client
 from connectors.whatsapp.meta.account import Keys as MetaKeys
 from connectors.whatsapp.meta.account import MetaAccount
 from connectors.whatsapp.meta.limits import CAPABILITIES
+from connectors.whatsapp.people import named
 from connectors.whatsapp.twilio.account import Keys as TwilioKeys
 from connectors.whatsapp.twilio.account import TwilioAccount
-from registry.types import Attachment, Capabilities, Envelope, Inbound, OutboundMessage, Sent
+from registry.types import (
+    Attachment,
+    Capabilities,
+    ContactPoint,
+    Envelope,
+    Inbound,
+    OutboundMessage,
+    Sent,
+)
 
 TIMEOUT = 20.0
 """Seconds to wait for the provider's answer; a file may take several times as long."""
@@ -172,6 +181,10 @@ class WhatsAppConnector:
     def fetch(self, attachment: Attachment) -> AsyncIterator[bytes]:
         """Stream the file of an attachment."""
         return self._at.fetch(attachment)
+
+    def name_of(self, point: ContactPoint) -> ContactPoint | None:
+        """A user id, or the digits of a phone number; only a template can go to them first."""
+        return named(point)
 
     async def send(self, message: OutboundMessage) -> Sent:
         """Carry one part as it stands, without markup."""

@@ -21,6 +21,14 @@ def is_number(key: str) -> bool:
     return key.isascii() and key.isdecimal()
 
 
+def named(point: ContactPoint) -> ContactPoint | None:
+    """Whoever is at a point, as WhatsApp names them; None for a point that is none of its own."""
+    if point.scheme == SCHEME:
+        return point
+    digits = point.value.removeprefix("+")
+    return ContactPoint(SCHEME, digits) if point.scheme == "tel" and is_number(digits) else None
+
+
 def person(keys: Iterable[str | None], *, name: str | None) -> Sender | None:
     """Somebody by all the keys that are told of them, the best first; None when none is."""
     told: list[str] = []

@@ -38,6 +38,7 @@ from connectors.testing.twilio import (
     sign_delivery,
 )
 from connectors.whatsapp.connector import WhatsAppConnector, WhatsAppSettings
+from connectors.whatsapp.people import named
 from connectors.whatsapp.rules import error
 from connectors.whatsapp.sandbox import (
     APP_SECRET,
@@ -47,7 +48,7 @@ from connectors.whatsapp.sandbox import (
     WhatsAppSandbox,
 )
 from connectors.whatsapp.twilio.sandbox import TwilioWhatsAppSandbox
-from registry.types import DeliveryReport, Envelope
+from registry.types import ContactPoint, DeliveryReport, Envelope
 
 VERIFY = "verify-word-of-the-main-account"
 WA_ID = "77015550142"
@@ -339,6 +340,22 @@ def test_what_is_wrong_with_the_settings_is_told_by_its_key(
 def test_a_sender_is_written_with_or_without_its_prefix(given: str) -> None:
     opened = WhatsAppSettings.model_validate({**twilio_keys("http://127.0.0.1:9"), "from": given})
     assert opened.twilio().sender == "+77272000109"
+
+
+@pytest.mark.parametrize(
+    ("point", "key"),
+    [
+        (ContactPoint("tel", "+77011234567"), "77011234567"),
+        (ContactPoint("whatsapp", "KZ.ab12"), "KZ.ab12"),
+        (ContactPoint("tel", "109 (city)"), None),
+        (ContactPoint("telegram", "77011234567"), None),
+    ],
+)
+def test_somebody_is_written_to_at_their_user_id_or_their_phone(
+    point: ContactPoint, key: str | None
+) -> None:
+    found = named(point)
+    assert found == (None if key is None else ContactPoint("whatsapp", key))
 
 
 def test_twilio_is_left_alone_until_its_account_calls_it() -> None:
