@@ -20,6 +20,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from registry.access import may_see, visible_to
@@ -133,8 +134,10 @@ def overdue(now: datetime) -> ColumnElement[bool]:
 live: ColumnElement[bool] = literal_column(LIVE, Boolean)
 """Of a status in which there is something to do, in the words of the indexes."""
 
+_person = aliased(Contact)
+
 welcome: ColumnElement[bool] = ~exists().where(
-    col(Contact.id) == col(Appeal.contact_id), col(Contact.blocked_at).is_not(None)
+    col(_person.id) == col(Appeal.contact_id), col(_person.blocked_at).is_not(None)
 )
 """Of a contact that is not blocked."""
 
