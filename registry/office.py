@@ -1,0 +1,155 @@
+"""What an administrator sets while the hub runs, and how the hub learns that it changed.
+
+Whatever changes here is journaled old beside new, and gets a new revision, by which every process
+knows that it holds something old. What moves deadlines leaves a mark besides: the open appeals are
+computed anew behind it (see registry.recomputing). The caller commits.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct, structs
+from sqlalchemy import bindparam, text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from registry.columns import UtcTime
+from registry.ids import new_id
+from registry.journal import record
+from registry.models import OfficeSetting
+from registry.office_shapes import Setting
+
+S = TypeVar("S", bound=Setting)
+
+
+async def get_setting(session: AsyncSession, shape: type[S]) -> S:
+    """A setting as it is, or as it is without anybody's doing."""
+    row = await session.get(OfficeSetting, shape.name)
+    return shape() if row is None or not row.value else msgspec.convert(row.value, shape)
+
+
+async def change_setting(
+    session: AsyncSession, value: Setting, *, actor: str, now: datetime
+) -> bool:
+    """Set it; whether anything changed. What changes nothing writes nothing."""
+    await hold_office(session, now=now)
+    before = await get_setting(session, type(value))
+    if before == value:
+        return False
+    row = await _hold(session, value.name, now=now)
+    row.value = msgspec.to_builtins(value)
+    row.changed_at, row.changed_by = now, actor
+    record(
+        session,
+        "office.changed",
+        actor=actor,
+        now=now,
+        data={"setting": value.name, "from": msgspec.to_builtins(before), "to": row.value},
+    )
+    cause = value.name if value.moves_deadlines else None
+    await office_changed(session, cause=cause, now=now)
+    return True
+
+
+# --- Revisions ------------------------------------------------------------------------------------
+
+_REVISION = "revision"
+
+
+async def hold_office(session: AsyncSession, *, now: datetime) -> None:
+    """Let nobody else change the office until the transaction ends."""
+    await _hold(session, _REVISION, now=now)
+
+
+async def office_changed(session: AsyncSession, *, cause: str | None, now: datetime) -> None:
+    """Give the office a new revision; with a cause, deadlines are to be computed anew for it."""
+    row = await _hold(session, _REVISION, now=now)
+    row.value, row.changed_at = {"id": str(new_id())}, now
+    if cause is not None:
+        await _ask_to_recompute(session, cause, now=now)
+    await session.flush()
+
+
+async def revision(session: AsyncSession) -> str:
+    """What differs once anything of the office has changed."""
+    row = await session.get(OfficeSetting, _REVISION)
+    return "" if row is None else str(row.value.get("id", ""))
+
+
+# --- What is to be computed anew ------------------------------------------------------------------
+
+
+class Recompute(Struct, frozen=True, kw_only=True):
+    """That the deadlines of open appeals are to be computed anew, and how far this has come."""
+
+    version: str
+    """Differs once somebody has asked again."""
+    causes: Sequence[str]
+    asked_at: datetime
+    after: int = 0
+    """The id of the last appeal that was looked at."""
+    moved: int = 0
+    again: bool = False
+    """All have been looked at, and are once more for what other processes opened meanwhile."""
+
+
+_RECOMPUTE = "recompute"
+
+
+async def get_recompute(session: AsyncSession, *, lock: bool = False) -> Recompute | None:
+    """What is to be computed anew, if anything is."""
+    row = await session.get(OfficeSetting, _RECOMPUTE, with_for_update=lock, populate_existing=lock)
+    return None if row is None or not row.value else msgspec.convert(row.value, Recompute)
+
+
+async def set_recompute(
+    session: AsyncSession, progress: Recompute | None, *, now: datetime
+) -> None:
+    """Note how far it has come; None when it is done."""
+    row = await _hold(session, _RECOMPUTE, now=now)
+    row.value = {} if progress is None else msgspec.to_builtins(progress)
+    row.changed_at = now
+    await session.flush()
+
+
+async def _ask_to_recompute(session: AsyncSession, cause: str, *, now: datetime) -> None:
+    await _hold(session, _RECOMPUTE, now=now)
+    before = await get_recompute(session)
+    asked = Recompute(version=str(new_id()), causes=[cause], asked_at=now)
+    if before is not None:
+        causes = sorted({*before.causes, cause})
+        asked = structs.replace(asked, causes=causes, moved=before.moved)
+    await set_recompute(session, asked, now=now)
+
+
+# --- Rows -----------------------------------------------------------------------------------------
+
+_MAKE = text(
+    "INSERT INTO office_settings (name, changed_at) VALUES (:name, :now) "
+    "ON CONFLICT (name) DO NOTHING"
+).bindparams(bindparam("now", type_=UtcTime()))
+
+
+async def read_value(session: AsyncSession, name: str) -> dict[str, Any]:
+    """What a row holds; nothing where there is none."""
+    row = await session.get(OfficeSetting, name)
+    return {} if row is None else row.value
+
+
+async def write_value(
+    session: AsyncSession, name: str, value: dict[str, Any], *, now: datetime
+) -> None:
+    """Keep what the hub itself has to remember of the office."""
+    row = await _hold(session, name, now=now)
+    row.value, row.changed_at = value, now
+
+
+async def _hold(session: AsyncSession, name: str, *, now: datetime) -> OfficeSetting:
+    """The row of a name, made if need be, and locked."""
+    connection = await session.connection()
+    await session.flush()  # what is read below is read from the table
+    await connection.execute(_MAKE, {"name": name, "now": now})
+    row = await session.get(OfficeSetting, name, with_for_update=True, populate_existing=True)
+    assert row is not None  # it has just been made
+    return row

@@ -1,0 +1,201 @@
+"""The settings of the office as they are written: hours, terms, districts; each by its name.
+
+A setting without a row in the table is as it stands here.
+"""
+
+from datetime import date
+from typing import Annotated, ClassVar, TypeAlias
+
+from msgspec import Meta, Struct
+
+from registry.deadlines import LegalTerms, Term, Unit
+from registry.office_calendar import DAY_MINUTES, Hours, minutes_of
+
+ClockTime: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)\Z",
+        description='Such as "08:00"; "24:00" is the end of the day.',
+    ),
+]
+Code: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,31}\Z")]
+Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Names(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a thing is called, in the languages of the city."""
+
+    ru: Name
+    kk: Name
+    en: Name
+
+
+class OpenHours(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """From when to when; equal times are no hours."""
+
+    opens: ClockTime
+    closes: ClockTime
+
+    def __post_init__(self) -> None:
+        self.minutes()
+
+    def minutes(self) -> Hours:
+        """The same in minutes."""
+        return Hours(minutes_of(self.opens), minutes_of(self.closes))
+
+
+_EVERY_DAY = OpenHours(opens="08:00", closes="24:00")
+
+
+class Setting(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One setting of the office; without a row in the table it is as it stands here."""
+
+    name: ClassVar[str]
+    moves_deadlines: ClassVar[bool] = True
+
+
+class BusinessHours(Setting, frozen=True, kw_only=True):
+    """When the contact centre is open; a day without hours is closed."""
+
+    name: ClassVar[str] = "business_hours"
+
+    mon: OpenHours | None = _EVERY_DAY
+    tue: OpenHours | None = _EVERY_DAY
+    wed: OpenHours | None = _EVERY_DAY
+    thu: OpenHours | None = _EVERY_DAY
+    fri: OpenHours | None = _EVERY_DAY
+    sat: OpenHours | None = _EVERY_DAY
+    sun: OpenHours | None = _EVERY_DAY
+    closed_on_holidays: bool = False
+
+    def __post_init__(self) -> None:
+        if not any(one is not None and one.opens < one.closes for one in self.week()):
+            raise ValueError("the contact centre is open on one day of the seven at least")
+
+    def week(self) -> list[OpenHours | None]:
+        """The days, Monday first."""
+        return [getattr(self, day) for day in WEEKDAYS]
+
+
+class WorkingWeek(Setting, frozen=True, kw_only=True):
+    """The days that terms are counted in, and when they end."""
+
+    name: ClassVar[str] = "working_week"
+
+    mon: bool = True
+    tue: bool = True
+    wed: bool = True
+    thu: bool = True
+    fri: bool = True
+    sat: bool = False
+    sun: bool = False
+    ends: ClockTime = "18:00"
+    """When a working day is over: at that moment terms run out."""
+    late_counts_tomorrow: bool = True
+    """Whether what comes after that counts as received on the next working day."""
+
+    def __post_init__(self) -> None:
+        if not self.days():
+            raise ValueError("there is one working day in a week at least")
+        if minutes_of(self.ends) == 0:
+            raise ValueError("a working day ends between 00:01 and 24:00")
+
+    def days(self) -> frozenset[int]:
+        """The weekdays, Monday being 0."""
+        return frozenset(i for i, day in enumerate(WEEKDAYS) if getattr(self, day))
+
+
+class FirstResponse(Setting, frozen=True, kw_only=True):
+    """How soon a person answers first, in minutes of business hours."""
+
+    name: ClassVar[str] = "first_response"
+
+    minutes: Annotated[int, Meta(ge=1, le=7 * DAY_MINUTES)] = 60
+
+
+class Triage(Setting, frozen=True, kw_only=True):
+    """How soon it is told what an appeal is about."""
+
+    name: ClassVar[str] = "triage"
+
+    term: Annotated[int, Meta(ge=0, le=1000)] = 1
+    unit: Unit = Unit.WORKING_DAYS
+
+    def as_term(self) -> Term:
+        """The same as a term."""
+        return Term(self.term, self.unit)
+
+
+class LegalVersion(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The terms of the law, for appeals opened from a day on."""
+
+    since: date
+    working_days: dict[Code, Annotated[int, Meta(ge=1, le=366)]]
+    """By the kind of the appeal. What is of no kind here has no term of the law."""
+    extension_months: Annotated[int, Meta(ge=0, le=24)] = 2
+    """By how much the term can be extended, with a reason."""
+
+
+_CODE_OF_2021 = LegalVersion(
+    since=date(2021, 7, 1),
+    working_days={
+        "application": 15, "complaint": 20, "proposal": 15, "response": 15, "inquiry": 15,
+    },
+)  # fmt: skip
+
+
+class LegalTermsSetting(Setting, frozen=True, kw_only=True):
+    """The terms of the law as they change with time."""
+
+    name: ClassVar[str] = "legal_terms"
+
+    versions: Annotated[tuple[LegalVersion, ...], Meta(max_length=50)] = (_CODE_OF_2021,)
+
+    def __post_init__(self) -> None:
+        days = [version.since for version in self.versions]
+        if len(set(days)) < len(days):
+            raise ValueError("two versions hold from the same day")
+
+    def in_order(self) -> tuple[LegalTerms, ...]:
+        """The versions, the latest first."""
+        ordered = sorted(self.versions, key=lambda one: one.since, reverse=True)
+        return tuple(
+            LegalTerms(one.since, dict(one.working_days), one.extension_months) for one in ordered
+        )
+
+
+class Place(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A district or a department."""
+
+    code: Code
+    names: Names
+
+
+class _Places(Setting, frozen=True, kw_only=True):
+    moves_deadlines: ClassVar[bool] = False
+
+    items: Annotated[tuple[Place, ...], Meta(max_length=500)] = ()
+
+    def __post_init__(self) -> None:
+        codes = [place.code for place in self.items]
+        if len(set(codes)) < len(codes):
+            raise ValueError("a code stands in it twice")
+
+
+class Districts(_Places, frozen=True, kw_only=True):
+    """The districts of the city; `Appeal.district` holds a code."""
+
+    name: ClassVar[str] = "districts"
+
+
+class Departments(_Places, frozen=True, kw_only=True):
+    """Who is answerable for what; `Category.department` holds a code."""
+
+    name: ClassVar[str] = "departments"
+
+
+SETTINGS: tuple[type[Setting], ...] = (
+    BusinessHours, WorkingWeek, FirstResponse, Triage, LegalTermsSetting, Districts, Departments,
+)  # fmt: skip
