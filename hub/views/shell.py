@@ -61,7 +61,9 @@ async def load_shell(request: web.Request, session: AsyncSession) -> Shell:
             for key, name in QUEUES.items()
         ],
         teams=[
-            Place(f"/inbox?{urlencode({'queue': 'team', 'team': key})}", name, "users", f"team:{key}")
+            Place(
+                f"/inbox?{urlencode({'queue': 'team', 'team': key})}", name, "users", f"team:{key}"
+            )
             for key, name in names.teams.items()
             if principal.teams is None or key in principal.teams
         ],
@@ -71,6 +73,10 @@ async def load_shell(request: web.Request, session: AsyncSession) -> Shell:
 
 
 _ALARMING = frozenset({"overdue", "failed"})
+
+
+def _team(key: str) -> str:
+    return "/inbox?" + urlencode({"queue": "team", "team": key})
 
 
 async def _views(session: AsyncSession, principal: Principal) -> list[Place]:

@@ -1,0 +1,195 @@
+"""The thread: an appeal's messages with what happened between them, and the composer below."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.api.exchange import attachment_url, number_of
+from hub.api.keys import PRINCIPAL
+from hub.keys import DATABASE, SETTINGS
+from hub.views.journal_lines import sentence
+from hub.views.names import Names, load_names
+from hub.views.text import linked, plain
+from hub.web import i18n
+from hub.web.pages import Page, language_of, render
+from registry.errors import NotFound
+from registry.ids import parse_id
+from registry.inbox import Entry, Message, Thread, get_thread
+from registry.operators import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A new day begins."""
+
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What follows has not been read."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Something happened."""
+
+    at: datetime
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message, with what is known around it."""
+
+    message: Message
+    quoted: Message | None
+    edits: tuple[tuple[datetime, str], ...]
+    """What it said before, and when that was changed."""
+    follows: bool
+    """The same person spoke just before."""
+
+
+async def load(
+    request: web.Request,
+    session: AsyncSession,
+    number: str,
+    names: Names,
+    *,
+    before: int | None = None,
+) -> dict[str, Any]:
+    """The thread as templates take it. Raises: NotFound."""
+    thread = await get_thread(
+        session, number, attachment_url=attachment_url, viewer=request[PRINCIPAL], before=before
+    )
+    zone = ZoneInfo(request.config_dict[SETTINGS].timezone)
+    with i18n.use(language_of(request)):
+        items = list(_timeline(thread, names, zone, mark_unread=before is None))
+    return {"opened": thread, "items": items, "linked": linked, "plain": plain}
+
+
+async def fragment(request: web.Request) -> web.StreamResponse:
+    """`GET /appeals/{number}/thread`: header, messages and composer, to stand in an open page."""
+    return await _rendered(request, "thread/thread.html")
+
+
+async def messages(request: web.Request) -> web.StreamResponse:
+    """`GET /appeals/{number}/messages?before=`: messages alone, the newest or those before one."""
+    return await _rendered(request, "thread/messages.html")
+
+
+async def header(request: web.Request) -> web.StreamResponse:
+    """`GET /appeals/{number}/header`: what the appeal is and who holds it."""
+    return await _rendered(request, "thread/header.html")
+
+
+async def _rendered(request: web.Request, template: str) -> web.StreamResponse:
+    number, before = number_of(request), request.query.get("before")
+    async with request.config_dict[DATABASE].read() as session:
+        names = await load_names(session)
+        try:
+            shown = await load(
+                request,
+                session,
+                number,
+                names,
+                before=None if before is None else parse_id(before) or 0,
+            )
+        except NotFound:
+            return render(request, "error_fragment.html", status=404)
+    return render(request, template, names=names, **shown)
+
+
+def _timeline(
+    thread: Thread, names: Names, zone: ZoneInfo, *, mark_unread: bool
+) -> Iterator[Day | Unread | Line | Said]:
+    """Everything of the page in the order in which it happened."""
+
+    def moment(at: datetime) -> str:
+        return i18n.moment(at, zone)
+
+    lines = [
+        Line(entry.at, said)
+        for entry in thread.entries
+        if (said := sentence(entry, names, moment)) is not None
+    ]
+    first_unread = _first_unread(thread) if mark_unread else None
+    by_external = {each.external_id: each for each in thread.messages if each.external_id}
+    day: date | None = None
+    previous: Message | None = None
+    for at, item in _merged(thread.messages, lines):
+        if (today := at.astimezone(zone).date()) != day:
+            day, previous = today, None
+            yield Day(today)
+        if isinstance(item, Line):
+            previous = None
+            yield item
+            continue
+        if item is first_unread:
+            previous = None
+            yield Unread(thread.appeal.unread)
+        yield Said(
+            message=item,
+            quoted=by_external.get(item.reply_to) if item.reply_to else None,
+            edits=_edits(item, thread.entries),
+            follows=_follows(item, previous),
+        )
+        previous = item
+
+
+def _merged(
+    messages: Sequence[Message], lines: Sequence[Line]
+) -> list[tuple[datetime, Message | Line]]:
+    """Messages keep their order; a line stands behind what was said before it."""
+    merged: list[tuple[datetime, Message | Line]] = []
+    waiting = list(lines)
+    for message in messages:
+        while waiting and waiting[0].at < message.sent_at:
+            line = waiting.pop(0)
+            merged.append((line.at, line))
+        merged.append((message.sent_at, message))
+    return merged + [(line.at, line) for line in waiting]
+
+
+def _first_unread(thread: Thread) -> Message | None:
+    incoming = [each for each in thread.messages if each.direction == "in"]
+    count = min(thread.appeal.unread, len(incoming))
+    # With nothing read there is nothing to tell apart.
+    return incoming[-count] if 0 < count < len(thread.messages) else None
+
+
+def _edits(message: Message, entries: Sequence[Entry]) -> tuple[tuple[datetime, str], ...]:
+    if message.edited_at is None:
+        return ()
+    return tuple(
+        (entry.at, str(entry.data.get("was", "")))
+        for entry in entries
+        if entry.event == "message.edited" and entry.message_id == message.id
+    )
+
+
+_TOGETHER = 5 * 60
+"""Seconds within which messages of one person stand together."""
+
+
+def _follows(message: Message, previous: Message | None) -> bool:
+    return (
+        previous is not None
+        and previous.direction == message.direction
+        and previous.author == message.author
+        and (message.sent_at - previous.sent_at).total_seconds() < _TOGETHER
+    )
+
+
+PAGES = (
+    Page(path="/appeals/{number}/thread", handler=fragment, role=Role.OPERATOR),
+    Page(path="/appeals/{number}/messages", handler=messages, role=Role.OPERATOR),
+    Page(path="/appeals/{number}/header", handler=header, role=Role.OPERATOR),
+)
