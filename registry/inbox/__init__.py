@@ -4,14 +4,13 @@ What comes out has the shapes of the public contract, so that nothing is copied 
 Lists read columns rather than entities, and one query a kind of thing, however long the list.
 """
 
-from registry.inbox.lists import Listed, LiveList, count_waiting, list_appeals, read_live_list
+from registry.inbox.lists import count_waiting, list_appeals
 from registry.inbox.matching import (
     Known,
     is_searching,
     load_known,
     matches,
     matching_ids,
-    place_in,
 )
 from registry.inbox.order import BadCursor, Sort, read_cursor
 from registry.inbox.query import DEFAULT_LIMIT, MAX_LIMIT, Query
@@ -45,8 +44,6 @@ __all__ = [
     "DeliveryError",
     "Entry",
     "Known",
-    "Listed",
-    "LiveList",
     "Message",
     "Point",
     "Query",
@@ -62,7 +59,5 @@ __all__ = [
     "load_known",
     "matches",
     "matching_ids",
-    "place_in",
     "read_cursor",
-    "read_live_list",
 ]

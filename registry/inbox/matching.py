@@ -1,4 +1,4 @@
-"""Whether an appeal at hand belongs to a list, and where in it: what SQL says, said of one.
+"""Whether an appeal at hand belongs to a list: what SQL says of all, said of one.
 
 A live screen asks this of every appeal that changed, instead of reading its list again. Only words
 that are searched for cannot be told here; those are asked of the database, for the few at hand.
@@ -6,7 +6,7 @@ that are searched for cannot be told here; those are asked of the database, for 
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
 from sqlalchemy import select
@@ -15,10 +15,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry import models
 from registry.access import may_see, visible_to
-from registry.appeals import Priority
 from registry.ids import parse_id
 from registry.inbox.appeals import columns, shape
-from registry.inbox.order import NEVER, Sort
 from registry.inbox.query import Query, conditions
 from registry.inbox.rows import fetch
 from registry.inbox.shapes import Appeal
@@ -145,35 +143,3 @@ def _is_about(wanted: str, category: str | None) -> bool:
 
 def _is_before(moment: datetime | None, limit: datetime) -> bool:
     return moment is not None and moment < limit
-
-
-# --- Places -------------------------------------------------------------------------------------
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LARGEST = 2**63 - 1
-
-
-def place_in(sort: Sort, appeal_id: int, appeal: Appeal) -> str:
-    """A text by which a list of the sort is in order: the least comes first."""
-    key, descending = appeal_id, sort in {Sort.NEWEST, Sort.LAST_MESSAGE}
-    match sort:
-        case Sort.LAST_MESSAGE:
-            key = _microseconds(appeal.last_message_at)
-        case Sort.WAITING:
-            key = _microseconds(appeal.waiting_since or NEVER)
-        case Sort.DUE:
-            key = _microseconds(appeal.due_at or NEVER)
-        case Sort.PRIORITY:
-            key = _MOST_URGENT_FIRST.index(appeal.priority)
-        case Sort.NEWEST | Sort.OLDEST:
-            pass
-    if descending:
-        key, appeal_id = _LARGEST - key, _LARGEST - appeal_id
-    return f"{key:016x}{appeal_id:016x}"
-
-
-_MOST_URGENT_FIRST = tuple(reversed(Priority))
-
-
-def _microseconds(moment: datetime) -> int:
-    return max(0, (moment - _EPOCH) // timedelta(microseconds=1))

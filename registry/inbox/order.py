@@ -46,12 +46,12 @@ class Order(Struct, frozen=True):
     descending: bool = False
 
 
-NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+_NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """The deadline of what has none."""
 
 
 def _or_never(moment: Any) -> ColumnElement[datetime]:
-    return func.coalesce(moment, literal(NEVER, UtcTime()))
+    return func.coalesce(moment, literal(_NEVER, UtcTime()))
 
 
 def order_of(sort: Sort) -> Order:
