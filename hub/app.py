@@ -25,7 +25,7 @@ from aiohttp import web
 from config.settings import Settings
 from connectors.base import Connector, Registers, SendError
 from connectors.discovery import open_accounts
-from hub import api, files, tracking, webhooks
+from hub import api, files, tracking, views, webhooks
 from hub.api.keys import REPLAY
 from hub.context import context_of
 from hub.health import healthz, readyz
@@ -210,6 +210,7 @@ def application(hub: Hub) -> web.Application:
     files.add_routes(app)
     tracking.add_routes(app)
     static.add_routes(app)
+    views.add_routes(app)
     api.mount(app)
     return app
 

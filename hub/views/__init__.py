@@ -1,9 +1,17 @@
 """The pages of the desk: each module reads, renders, and says in `PAGES` where it stands."""
 
-from hub.views import inbox, thread
-from hub.web.pages import Page
+from aiohttp import web
+
+from hub.views import inbox, labels, thread
+from hub.views.words import words
+from hub.web.pages import Page, add_pages
 
 PAGES: tuple[Page, ...] = (
     *inbox.PAGES,
     *thread.PAGES,
 )
+
+
+def add_routes(app: web.Application) -> None:
+    """Open the pages."""
+    add_pages(app, PAGES, {**labels.globals_(), "words": words})

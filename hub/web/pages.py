@@ -69,7 +69,7 @@ class Page:
     method: str = "GET"
 
 
-def environment() -> Environment:
+def environment(found_everywhere: Mapping[str, Any]) -> Environment:
     """The templates' environment, every template compiled."""
     env = Environment(
         loader=FileSystemLoader(FOLDER),
@@ -84,6 +84,7 @@ def environment() -> Environment:
     env.globals.update(
         icon=icon, static_url=static_url, languages=i18n.NAMES, language=i18n.current
     )
+    env.globals.update(found_everywhere)
     env.filters["compact_json"] = compact_json
     for name in env.list_templates(filter_func=_is_page):
         env.get_template(name)
@@ -173,9 +174,14 @@ def compact_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def add_pages(app: web.Application, pages: Iterable[Page]) -> None:
-    """Open the pages, each for those whose role reaches so far."""
-    app[TEMPLATES] = environment()
+def add_pages(
+    app: web.Application, pages: Iterable[Page], found_everywhere: Mapping[str, Any]
+) -> None:
+    """Open the pages, each for those whose role reaches so far.
+
+    `found_everywhere` is what every template finds.
+    """
+    app[TEMPLATES] = environment(found_everywhere)
     for page in pages:
         handler = page.handler if page.role is None else _for_role(page.role, page.handler)
         app.router.add_route(page.method, page.path, handler)
