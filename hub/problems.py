@@ -20,9 +20,11 @@ from registry.appeals import NotAllowed
 from registry.contacts import BadPoint, UnknownPerson
 from registry.errors import (
     AlreadyHeld,
+    BadValue,
     CannotCarry,
     IllegalMove,
     KeyReused,
+    Merged,
     NotFound,
     NotRetryable,
     RegistryError,
@@ -119,6 +121,10 @@ def of_registry(error: RegistryError) -> Problem:
             return Problem(409, "already_held", detail, holder=holder)
         case IllegalMove():
             return Problem(409, "illegal_move", detail, allowed=list(error.allowed))
+        case Merged():
+            return Problem(409, "merged", detail, into=error.into)
+        case BadValue():
+            return Problem(400, "invalid", detail, pointer=f"/{error.field}")
         case CannotCarry():
             return Problem(409, error.code, detail, reason=error.reason, instead=error.instead)
         case NotRetryable():

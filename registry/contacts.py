@@ -12,6 +12,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from registry import types
 from registry.errors import RegistryError
 from registry.ids import new_id
+from registry.iin import SCHEME as IIN
+from registry.iin import clean_iin, doubt_about_iin
 from registry.models import Contact, ContactPoint
 from registry.operators import Unacceptable, clean_email
 
@@ -73,7 +75,7 @@ async def hold_contact(
 
 
 def clean_point(point: types.ContactPoint) -> types.ContactPoint:
-    """The one way in which a point is kept: E.164 for a phone, lower case for an address.
+    """The one way in which a point is kept: E.164 for a phone, lower case for an address, digits.
 
     Raises: BadPoint.
     """
@@ -87,7 +89,15 @@ def clean_point(point: types.ContactPoint) -> types.ContactPoint:
             return types.ContactPoint(scheme, clean_email(value))
         except Unacceptable:
             raise BadPoint(scheme, value, "write it as name@example.kz") from None
+    if scheme == IIN:
+        return types.ContactPoint(scheme, clean_iin(value))
     return types.ContactPoint(scheme, value)
+
+
+def doubts_about(points: Sequence[types.ContactPoint]) -> list[str]:
+    """What looks wrong about points that are kept all the same, in sentences."""
+    found = (doubt_about_iin(p.value) for p in points if p.scheme.strip().lower() == IIN)
+    return [doubt for doubt in found if doubt is not None]
 
 
 def _clean_phone(value: str) -> str:

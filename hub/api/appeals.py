@@ -1,13 +1,13 @@
 """Appeals: the list, one of them, a change to it, and one opened at the front office."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import structlog
 from aiohttp import web
-from msgspec import UNSET, Meta, Struct, UnsetType
-from sqlmodel.ext.asyncio.session import AsyncSession
+from msgspec import Meta, Struct
 
+from hub.api.changing import ChangeBody, change_of, undo_header
 from hub.api.exchange import (
     PREFIX,
     attachment_url,
@@ -18,54 +18,22 @@ from hub.api.exchange import (
     read_query,
     upload_ids,
 )
-from hub.api.fields import Kind, Language, Latitude, Line, Longitude, Text, UploadIds, Word
+from hub.api.fields import Kind, Language, Latitude, Line, Longitude, Tags, Text, UploadIds, Word
 from hub.api.keys import PRINCIPAL
-from hub.api.listing import ME, AppealQuery, own_id, query_of
+from hub.api.listing import AppealQuery, query_of
 from hub.keys import CLOCK, DATABASE, SETTINGS
-from registry.appeals import (
-    Change,
-    DeskChannel,
-    Opening,
-    Priority,
-    change_appeal,
-    open_appeal,
-)
+from registry.appeals import DeskChannel, Opening, Priority, change_appeal, open_appeal
+from registry.contacts import doubts_about
 from registry.errors import NotFound
-from registry.inbox import get_appeal, get_summary, list_appeals
-from registry.operators import Principal, find_operator
-from registry.states import Status
+from registry.inbox import AppealDetail, get_appeal, get_summary, list_appeals
+from registry.operators import Role
 from registry.types import ContactPoint
 
 log = structlog.get_logger(__name__)
 
 
-class ChangeBody(Struct, forbid_unknown_fields=True, kw_only=True):
-    """What is to become of an appeal; a field that is absent stays as it is."""
-
-    status: Status | UnsetType = UNSET
-    assignee: Annotated[
-        str | UnsetType | None,
-        Meta(description='"me", an operator\'s id or e-mail address; null releases the appeal.'),
-    ] = UNSET
-    reassign: Annotated[
-        bool, Meta(description="Take it from whoever holds it: a supervisor's right.")
-    ] = False
-    priority: Priority | UnsetType = UNSET
-    category: Word | UnsetType | None = UNSET
-    team: Word | UnsetType | None = UNSET
-    language: Language | UnsetType | None = UNSET
-    subject: Line | UnsetType = UNSET
-    kind: Kind | UnsetType = UNSET
-    address: Line | UnsetType | None = UNSET
-    latitude: Latitude | UnsetType | None = UNSET
-    longitude: Longitude | UnsetType | None = UNSET
-    unread: Annotated[Literal[0] | UnsetType, Meta(description="Marks every message as read.")] = (
-        UNSET
-    )
-
-
 class PointBody(Struct, forbid_unknown_fields=True, kw_only=True):
-    """Where a person can be reached: "tel" with a phone number, "email" with an address."""
+    """Where a person can be reached: "tel" with a phone number, "email" with an address, "iin"."""
 
     scheme: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,31}\Z")]
     value: Annotated[str, Meta(min_length=1, max_length=254)]
@@ -93,7 +61,24 @@ class OpeningBody(Struct, forbid_unknown_fields=True, kw_only=True):
     address: Line | None = None
     latitude: Latitude | None = None
     longitude: Longitude | None = None
+    district: Word | None = None
+    tags: Tags = []
     attachments: UploadIds = []
+
+
+class AcceptedBy(Struct, frozen=True, kw_only=True):
+    """Who took an appeal in."""
+
+    name: str
+    role: Role
+
+
+class OpenedAppeal(AppealDetail, frozen=True, kw_only=True):
+    """A new appeal, and what the citizen's coupon says beside its number and time."""
+
+    accepted_by: AcceptedBy
+    warnings: list[str]
+    """What looks wrong and was taken all the same, such as an IIN that nobody has."""
 
 
 async def list_(request: web.Request) -> web.Response:
@@ -119,36 +104,16 @@ async def change(request: web.Request) -> web.Response:
     number, principal = number_of(request), request[PRINCIPAL]
     body = await read_body(request, ChangeBody)
     async with request.config_dict[DATABASE].write() as session:
-        assignee_id: int | UnsetType | None
-        match body.assignee:
-            case str() as named:
-                assignee_id = await _operator_id(session, named, principal)
-            case unnamed:
-                assignee_id = unnamed
-        await change_appeal(
+        entry = await change_appeal(
             session,
             number,
-            Change(
-                status=body.status,
-                assignee_id=assignee_id,
-                reassign=body.reassign,
-                priority=body.priority,
-                category=body.category,
-                team=body.team,
-                language=body.language,
-                subject=body.subject,
-                kind=body.kind,
-                address=body.address,
-                latitude=body.latitude,
-                longitude=body.longitude,
-                read=body.unread == 0,
-            ),
+            await change_of(session, body, principal),
             by=principal,
             now=request.config_dict[CLOCK](),
         )
         changed = await get_summary(session, number)
     log.info("appeal changed", appeal=number, actor=principal.actor)
-    return json_response(changed)
+    return json_response(changed, headers=undo_header(entry))
 
 
 async def open_(request: web.Request) -> web.Response:
@@ -171,6 +136,8 @@ async def open_(request: web.Request) -> web.Response:
         address=body.address,
         latitude=body.latitude,
         longitude=body.longitude,
+        district=body.district,
+        tags=tuple(body.tags),
         attachment_ids=upload_ids(body.attachments),
     )
     async with request.config_dict[DATABASE].write() as session:
@@ -189,12 +156,10 @@ async def open_(request: web.Request) -> web.Response:
         shown = await get_appeal(session, number, attachment_url=attachment_url)
     log.info("appeal opened", appeal=number, actor=request[PRINCIPAL].actor)
     location = {"Location": f"{PREFIX}/appeals/{number}"}
-    return json_response(shown, status=201, headers=location)
-
-
-async def _operator_id(session: AsyncSession, named: str, principal: Principal) -> int:
-    try:
-        operator = await find_operator(session, own_id(principal) if named == ME else named)
-    except NotFound as error:
-        raise invalid("assignee", str(error)) from error
-    return operator.id
+    principal = request[PRINCIPAL]
+    receipt = OpenedAppeal(
+        **{name: getattr(shown, name) for name in AppealDetail.__struct_fields__},
+        accepted_by=AcceptedBy(name=principal.name, role=principal.role),
+        warnings=doubts_about(opening.points),
+    )
+    return json_response(receipt, status=201, headers=location)

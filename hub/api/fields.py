@@ -15,6 +15,13 @@ Language: TypeAlias = Annotated[
 ]
 Latitude: TypeAlias = Annotated[float, Meta(ge=-90, le=90)]
 Longitude: TypeAlias = Annotated[float, Meta(ge=-180, le=180)]
+Number: TypeAlias = Annotated[
+    str, Meta(pattern=r"^[A-Z]{2,5}-\d{4}-\d{7,12}\Z", description="An appeal's number.")
+]
+Id: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9]{1,19}\Z")]
+Tags: TypeAlias = Annotated[
+    list[Annotated[str, Meta(min_length=1, max_length=100)]], Meta(max_length=20)
+]
 UploadIds: TypeAlias = Annotated[
     list[Annotated[str, Meta(max_length=20)]],
     Meta(max_length=50, description="Ids that POST uploads gave."),
