@@ -34,7 +34,9 @@ def unseal(secret: SecretStr, purpose: str, sealed: str) -> str | None:
 
 def signature(secret: SecretStr, purpose: str, text: str) -> str:
     """43 characters that only the holder of the key can make for this text."""
-    digest = hmac.new(derived(secret, purpose), text.encode(), hashlib.sha256).digest()
+    digest = hmac.new(
+        derived(secret, purpose), text.encode("utf-8", "surrogatepass"), hashlib.sha256
+    ).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
