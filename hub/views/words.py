@@ -43,6 +43,7 @@ def words() -> dict[str, object]:
             "not_retryable": _("There is nothing to send again."),
             "undo_conflict": _("It was changed again since; it cannot be undone."),
         },
+        "arrived": plural(lambda n: ngettext("%(n)s new message", "%(n)s new messages", n)),
         "selected": plural(lambda n: ngettext("%(n)s selected", "%(n)s selected", n)),
     }
 
