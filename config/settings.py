@@ -239,6 +239,13 @@ class Numbers(_Table):
     prefix: str = Field("ALM", pattern=r"^[A-Z]{2,5}$")
 
 
+class Live(_Table):
+    """`[live]`: how the operators' screens follow what happens."""
+
+    window_ms: int = Field(100, ge=10, le=5000)
+    """Milliseconds for which changes are gathered before they are shown."""
+
+
 class Log(_Table):
     """`[log]`: what the hub tells about its work."""
 
@@ -270,6 +277,7 @@ class Settings(_Table):
     threads: Threads = Threads()
     acknowledgement: Acknowledgement = Acknowledgement()
     numbers: Numbers = Numbers()
+    live: Live = Live()
     log: Log = Log()
     greeting: Annotated[dict[str, str], BeforeValidator(_greetings)] = GREETING
     """What a citizen who presses Start reads, by language; the first serves every other."""
