@@ -1,17 +1,30 @@
-"""Who may come in: a bearer token for every address of the API, and a role for each route."""
+"""Who may come in: whoever brings a token or has signed in, and a role for each route."""
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from hub.api.keys import PRINCIPAL
 from hub.keys import DATABASE, SETTINGS
 from hub.problems import Problem
+from hub.web.sessions import Forbidden, check_origin, recognise
 from registry.operators import Role, authenticate
 
 
 @web.middleware
 async def let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Find out who asks; a stranger sees nothing, not even what is not there."""
+    """Find out who asks; a stranger sees nothing, not even what is not there.
+
+    A browser brings its cookie without being asked, so that a change by cookie has to prove where
+    it comes from; a token is sent by nobody but its holder.
+    """
+    if hdrs.AUTHORIZATION in request.headers:
+        await _by_token(request)
+    else:
+        await _by_session(request)
+    return await handler(request)
+
+
+async def _by_token(request: web.Request) -> None:
     token = _token(request)
     secret_key = request.config_dict[SETTINGS].secret_key.get_secret_value()
     async with request.config_dict[DATABASE].read() as session:
@@ -21,7 +34,18 @@ async def let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
             "This token opens nothing; it is wrong or was revoked.", "invalid_token"
         )
     request[PRINCIPAL] = principal
-    return await handler(request)
+
+
+async def _by_session(request: web.Request) -> None:
+    signed = await recognise(request)
+    if signed is None:
+        raise _unauthorized("Sign in, or send a token: Authorization: Bearer TOKEN.", None)
+    if PRINCIPAL not in request:
+        raise _unauthorized("You are not quite in yet; finish signing in first.", None)
+    try:
+        await check_origin(request)
+    except Forbidden as error:
+        raise Problem(403, "csrf", str(error)) from error
 
 
 def needing(role: Role, handler: Handler) -> Handler:

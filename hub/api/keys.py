@@ -4,7 +4,9 @@ from typing import Protocol
 
 from aiohttp import web
 
-from registry.operators import Principal
+from hub.web.signed import PRINCIPAL
+
+__all__ = ["DOCUMENT", "PRINCIPAL", "REPLAY", "Replay"]
 
 
 class Replay(Protocol):
@@ -20,6 +22,3 @@ REPLAY = web.AppKey("replay", Replay)
 
 DOCUMENT = web.AppKey("document", bytes)
 """The OpenAPI document, as JSON."""
-
-PRINCIPAL = web.RequestKey("principal", Principal)
-"""Who asks."""

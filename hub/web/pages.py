@@ -20,8 +20,10 @@ from markupsafe import Markup
 
 from hub.keys import CLOCK, SETTINGS
 from hub.web import i18n
+from hub.web.sessions import Forbidden, check_origin, recognise
 from hub.web.signed import SESSION
 from hub.web.static import static_url
+from registry.errors import Unavailable
 from registry.operators import Role
 
 FOLDER = Path(__file__).parent.parent / "templates"
@@ -184,7 +186,23 @@ def add_pages(
     app[TEMPLATES] = environment(found_everywhere)
     for page in pages:
         handler = page.handler if page.role is None else _for_role(page.role, page.handler)
-        app.router.add_route(page.method, page.path, handler)
+        app.router.add_route(page.method, page.path, _for_session(handler))
+
+
+def _for_session(handler: Handler) -> Handler:
+    """The handler, which finds who asks; a change that our own page did not ask for is refused."""
+
+    async def recognised(request: web.Request) -> web.StreamResponse:
+        try:
+            await recognise(request)
+            await check_origin(request)
+            return await handler(request)
+        except Forbidden:
+            return render(request, "error.html", status=403, what="stale")
+        except Unavailable:
+            return render(request, "error.html", status=503, what="unavailable")
+
+    return recognised
 
 
 def _for_role(role: Role, handler: Handler) -> Handler:

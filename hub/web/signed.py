@@ -34,3 +34,7 @@ class Signed:
 
 
 SESSION = web.RequestKey("session", Signed)
+"""The browser's session, however far it got."""
+
+PRINCIPAL = web.RequestKey("principal", Principal)
+"""Who asks, by a session in which they are in or by a token."""
