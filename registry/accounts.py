@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import update
+from msgspec import Struct
+from sqlalchemy import case, func, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from registry.ids import first_id
 from registry.journal import SYSTEM, record
 from registry.models import AccountState, Dispatch, Message
+from registry.operators import Principal
 from registry.types import AccountKey, DeliveryState
 
 
@@ -48,7 +51,9 @@ async def set_health(
     return True
 
 
-async def _explain_waiting(session: AsyncSession, account: AccountKey, reason: str) -> None:
+async def _explain_waiting(
+    session: AsyncSession, account: AccountKey, reason: str, code: str = "account_down"
+) -> None:
     """Tell of every reply that waits for the account why it does."""
     waiting = select(Dispatch.message_id).where(
         Dispatch.channel == account.channel,
@@ -58,7 +63,7 @@ async def _explain_waiting(session: AsyncSession, account: AccountKey, reason: s
     await session.exec(
         update(Message)
         .where(col(Message.id).in_(waiting), col(Message.state) == DeliveryState.QUEUED)
-        .values(error_code="account_down", error_reason=reason)
+        .values(error_code=code, error_reason=reason)
     )
 
 
@@ -96,6 +101,56 @@ async def pause(session: AsyncSession, account: AccountKey, *, until: datetime) 
     state = await _state(session, account)
     if state.paused_until is None or state.paused_until < until:
         state.paused_until = until
+
+
+async def stop(session: AsyncSession, account: AccountKey, *, by: Principal, now: datetime) -> None:
+    """Let the account neither send nor be polled until somebody resumes it; nothing is lost."""
+    state = await _state(session, account)
+    if state.stopped_at is not None:
+        return
+    state.stopped_at, state.stopped_by = now, by.name
+    await _explain_waiting(session, account, f"{by.name} has paused the account.", "account_paused")
+    data = {"account": str(account)}
+    record(session, "account.paused", actor=by.actor, now=now, data=data)
+
+
+async def resume(
+    session: AsyncSession, account: AccountKey, *, by: Principal, now: datetime
+) -> None:
+    """Let it work again; the caller wakes the outbox."""
+    state = await _state(session, account)
+    if state.stopped_at is None:
+        return
+    state.stopped_at, state.stopped_by = None, ""
+    data = {"account": str(account)}
+    record(session, "account.resumed", actor=by.actor, now=now, data=data)
+
+
+async def is_stopped(session: AsyncSession, account: AccountKey) -> bool:
+    """Whether a person keeps the account from working."""
+    state = await session.get(AccountState, (account.channel, account.account))
+    return state is not None and state.stopped_at is not None
+
+
+class Sends(Struct, frozen=True, kw_only=True):
+    """What became of an account's replies within a span of time."""
+
+    accepted: int
+    failed: int
+    """Of those: what did not arrive, or of which nobody knows."""
+
+
+async def count_sends(session: AsyncSession, *, since: datetime) -> dict[AccountKey, Sends]:
+    """By account, the replies that were accepted since then, and those among them that failed."""
+    failed = col(Message.state).in_((DeliveryState.FAILED, DeliveryState.UNCERTAIN))
+    channel, account = col(Dispatch.channel), col(Dispatch.account)
+    found = await session.exec(
+        select(channel, account, func.count(), func.sum(case((failed, 1), else_=0)))
+        .join(Message, col(Message.id) == col(Dispatch.message_id))
+        .where(col(Dispatch.id) >= first_id(since))
+        .group_by(channel, account)
+    )
+    return {AccountKey(row[0], row[1]): Sends(accepted=row[2], failed=int(row[3])) for row in found}
 
 
 async def _state(session: AsyncSession, account: AccountKey) -> AccountState:

@@ -7,6 +7,7 @@ the batch is tried again with new ids.
 
 import secrets
 import time
+from datetime import datetime
 from itertools import count
 
 _EPOCH_MS = 1_704_067_200_000
@@ -20,6 +21,11 @@ def new_id() -> int:
     """A fresh 63-bit id."""
     milliseconds = time.time_ns() // 1_000_000 - _EPOCH_MS
     return milliseconds << _COUNTER_BITS | next(_counter) & _COUNTER_MASK
+
+
+def first_id(moment: datetime) -> int:
+    """What no id made since the moment is less than."""
+    return max(int(moment.timestamp() * 1000) - _EPOCH_MS, 0) << _COUNTER_BITS
 
 
 def parse_id(text: str) -> int | None:

@@ -792,6 +792,9 @@ class AccountState(Table, table=True):
     """Since when polling fails; None once a poll succeeded."""
     unread_reason: str | None = None
     unread_cure: str | None = None
+    stopped_at: datetime | None = _time(nullable=True)
+    """Since when a person keeps the account from sending and from being polled."""
+    stopped_by: str = _text()
 
 
 class AccountValue(Table, table=True):

@@ -365,7 +365,8 @@ _DUE = Statement(
       AND NOT EXISTS (
         SELECT 1 FROM accounts s
         WHERE s.channel = {first:channel} AND s.account = {first:account}
-          AND (NOT s.can_send OR s.paused_until > {first:now}))
+          AND (NOT s.can_send OR s.paused_until > {first:now}
+               OR s.stopped_at IS NOT NULL))
     ORDER BY d.due_at, d.id
     LIMIT {first:n}
     {claim:d}

@@ -12,7 +12,7 @@ from datetime import timedelta
 import structlog
 
 from connectors.base import Connector, Misconfigured, Polls, SendError, Throttled
-from registry.accounts import note_read, note_unread
+from registry.accounts import is_stopped, note_read, note_unread
 from registry.cursors import read_cursor, save_cursor
 from registry.db import Database
 from registry.errors import Unavailable
@@ -30,6 +30,8 @@ POLL_TIMEOUT = 90.0
 """Seconds for one call of `poll`."""
 OTHERS = 5.0
 """Seconds between looks whether another process has let go of the lease."""
+STOPPED = 5.0
+"""Seconds between looks whether an account that a person paused was resumed."""
 FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
 """Seconds."""
 
@@ -99,6 +101,9 @@ class _Poller:
             if not await self._hold():
                 self._well = False  # whoever polls now may note that it fails
                 return OTHERS
+            if await self._stopped():
+                self._well = False
+                return STOPPED
             await self._poll_while_held()
         except (Unavailable, Full) as error:
             log.warning("polling waits", account=str(self._account), reason=str(error))
@@ -118,6 +123,10 @@ class _Poller:
             return self._failed()
         self._failures = 0
         return 0.0
+
+    async def _stopped(self) -> bool:
+        async with self._database.read() as session:
+            return await is_stopped(session, self._account)
 
     async def _hold(self) -> bool:
         return await self._database.run(

@@ -14,7 +14,9 @@ from hub.api import (
     messages,
     openapi,
     replies,
+    replying,
     uploads,
+    ways,
 )
 from hub.api.route import Route
 from registry import inbox
@@ -67,7 +69,7 @@ ROUTES: tuple[Route, ...] = (
         handler=replies.reply,
         role=Role.OPERATOR,
         summary="Answer the citizen; the reply is kept and on its way.",
-        takes=replies.ReplyBody,
+        takes=replying.ReplyBody,
         keyed=True,
         status=202,
         returns=inbox.Message,
@@ -79,7 +81,7 @@ ROUTES: tuple[Route, ...] = (
         handler=replies.preview,
         role=Role.OPERATOR,
         summary="What a reply would take, and what speaks against it now; nothing is sent.",
-        takes=replies.PreviewBody,
+        takes=replying.PreviewBody,
         returns=replies.PreviewShown,
         problems=(400, 404, 413, 415),
     ),
@@ -144,6 +146,16 @@ ROUTES: tuple[Route, ...] = (
         returns=channels.Channels,
     ),
     Route(
+        method="PATCH",
+        path="/channels/{channel}/{account}",
+        handler=channels.change,
+        role=Role.SUPERVISOR,
+        summary="Pause an account, or let it work again; what comes in is kept all the same.",
+        takes=channels.PauseBody,
+        returns=channels.Channel,
+        problems=(400, 404, 413, 415),
+    ),
+    Route(
         method="GET",
         path="/channels/{channel}/{account}/templates",
         handler=channels.templates,
@@ -187,4 +199,5 @@ ROUTES: tuple[Route, ...] = (
         role=Role.OPERATOR,
         summary="This document.",
     ),
+    *ways.ROUTES,
 )

@@ -2,12 +2,13 @@
 
 from aiohttp import web
 
-from hub.views import inbox, labels, thread
+from hub.views import channels, inbox, labels, thread
 from hub.views.words import words
 from hub.web.pages import Page, add_pages
 
 PAGES: tuple[Page, ...] = (
     *inbox.PAGES,
+    *channels.PAGES,
     *thread.PAGES,
 )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from hub.views.text import linked, plain
 from hub.web.i18n import deferred, gettext, pgettext
 
 CHANNELS = {
@@ -151,6 +152,8 @@ def globals_() -> dict[str, Any]:
         "channel_label": channel,
         "channel_icon": channel_icon,
         "language_label": lambda code: LANGUAGES.get(code, code),
+        "linked": linked,
+        "plain": plain,
         "span": span,
         "due_state": due_state,
     }

@@ -14,7 +14,6 @@ from hub.api.keys import PRINCIPAL
 from hub.keys import DATABASE, SETTINGS
 from hub.views.journal_lines import sentence
 from hub.views.names import Names, load_names
-from hub.views.text import linked, plain
 from hub.web import i18n
 from hub.web.pages import Page, language_of, render
 from registry.errors import NotFound
@@ -72,7 +71,7 @@ async def load(
     zone = ZoneInfo(request.config_dict[SETTINGS].timezone)
     with i18n.use(language_of(request)):
         items = list(_timeline(thread, names, zone, mark_unread=before is None))
-    return {"opened": thread, "items": items, "linked": linked, "plain": plain}
+    return {"opened": thread, "items": items}
 
 
 async def fragment(request: web.Request) -> web.StreamResponse:

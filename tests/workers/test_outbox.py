@@ -19,13 +19,16 @@ from connectors.base import (
     Uncertain,
     Unreachable,
 )
+from registry.accounts import resume, stop
 from registry.db import Database
 from registry.errors import CannotCarry, KeyReused, NotRetryable
 from registry.intake import accept
+from registry.operators import Role
 from registry.outbox import claim_due
 from registry.replies import retry_message
 from registry.types import Capabilities, DeliveryReport, DeliveryState, RateLimit
 from tests.conftest import FakeClock
+from tests.registry.desk import hire
 from tests.registry.samples import RULES, echo, sender
 from tests.workers.stand_ins import MAIN, Outbox, Scripted, released
 from workers.outbox import Pace, tidy_outbox
@@ -192,6 +195,27 @@ async def test_a_throttle_pauses_the_whole_account_for_as_long_as_asked(
     await outbox.send_due()
     assert sorted(outbox.connector.texts) == ["А", "Б"]
     assert await rows(outbox.database, "SELECT max(attempts) FROM dispatches") == [(0,)]
+
+
+async def test_a_paused_account_sends_nothing_says_so_and_goes_on_when_resumed(
+    outbox: Outbox, clock: FakeClock
+) -> None:
+    boss = await hire(outbox.database, "Saule", Role.SUPERVISOR)
+    number = await outbox.receive()
+    await outbox.reply(number, "Қабылдадық")
+    async with outbox.database.write() as session:
+        await stop(session, MAIN, by=boss, now=clock())
+    clock.advance(timedelta(hours=2))
+    await outbox.send_due()
+    assert outbox.connector.texts == []
+    assert await rows(
+        outbox.database, "SELECT state, error_code FROM messages WHERE direction = 'out'"
+    ) == [("queued", "account_paused")]
+    async with outbox.database.write() as session:
+        await resume(session, MAIN, by=boss, now=clock())
+    await outbox.send_due()
+    assert outbox.connector.texts == ["Қабылдадық"]
+    assert await states(outbox.database) == ["sent"]
 
 
 async def test_a_final_error_fails_with_its_reason_and_can_be_retried(outbox: Outbox) -> None:

@@ -11,12 +11,15 @@ from sqlmodel import select
 
 import workers.polling
 from connectors.base import Page, SendError, Throttled
+from registry.accounts import resume, stop
 from registry.cursors import read_cursor
 from registry.db import Database
 from registry.errors import Unavailable
 from registry.leases import hold
 from registry.models import Lease
+from registry.operators import Role
 from tests.conftest import FakeClock
+from tests.registry.desk import hire
 from tests.workers.stand_ins import MAIN, Scripted
 from workers.bus_local import LocalBus
 from workers.polling import LEASE, run_polling
@@ -137,6 +140,7 @@ class Process:
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers.polling, "RENEW", 0.005)
     monkeypatch.setattr(workers.polling, "OTHERS", 0.005)
+    monkeypatch.setattr(workers.polling, "STOPPED", 0.005)
     monkeypatch.setattr(workers.polling, "FIRST_RETRY", 0.005)
 
 
@@ -144,6 +148,21 @@ async def lease(database: Database) -> tuple[str, datetime] | None:
     async with database.read() as session:
         found = (await session.exec(select(Lease))).one_or_none()
         return None if found is None else (found.owner, found.until)
+
+
+async def test_an_account_that_a_person_paused_is_not_polled_until_it_is_resumed(
+    database: Database, clock: FakeClock
+) -> None:
+    boss = await hire(database, "Saule", Role.SUPERVISOR)
+    async with database.write() as session:
+        await stop(session, MAIN, by=boss, now=clock())
+    process = Process(database, Polled(clock), "first")
+    async with process.started():
+        await process.ran(3)
+        assert process.connector.cursors == []
+        async with database.write() as session:
+            await resume(session, MAIN, by=boss, now=clock())
+        await asyncio.wait_for(process.connector.polled.wait(), 20)
 
 
 @pytest.mark.parametrize("page", PAUSES)

@@ -241,6 +241,8 @@ def upgrade() -> None:
         sqlite_where=sa.text("seen_at IS NULL"),
     )
 
+    op.add_column("accounts", sa.Column("stopped_at", UtcTime(), nullable=True))
+    op.add_column("accounts", sa.Column("stopped_by", sa.Text(), server_default="", nullable=False))
     op.add_column("appeals", sa.Column("district", sa.String(), nullable=True))
     op.add_column("appeals", sa.Column("outcome", sa.String(), nullable=True))
     op.add_column("appeals", sa.Column("snoozed_until", UtcTime(), nullable=True))

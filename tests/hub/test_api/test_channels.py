@@ -10,6 +10,7 @@ from registry.operators import Role
 from registry.types import AccountKey
 from tests.hub.test_api.desk import Desk
 from tests.registry.samples import START
+from workers.bus import Topic
 
 TELEGRAM = AccountKey("telegram", "main")
 
@@ -38,7 +39,11 @@ async def test_every_account_of_the_settings_is_shown_before_it_was_ever_checked
         "last_in_at": None,
         "last_out_at": None,
         "paused_until": None,
+        "stopped_at": None,
+        "stopped_by": "",
         "queued": 0,
+        "accepted_today": 0,
+        "failed_today": 0,
         "can_send": True,
         "details": {},
     }
@@ -61,6 +66,31 @@ async def test_health_pauses_and_what_waits_are_shown(desk: Desk) -> None:
     assert shown["paused_until"] == "2026-03-02T04:01:00Z"
     assert shown["last_in_at"] is not None
     assert shown["queued"] == 1
+    assert (shown["accepted_today"], shown["failed_today"]) == (1, 0)
+
+
+async def test_a_supervisor_pauses_an_account_and_lets_it_work_again(desk: Desk) -> None:
+    number = await desk.write_in()
+    boss = await desk.join("Saule", Role.SUPERVISOR)
+    path = "/channels/telegram/main"
+    (await desk.call("PATCH", path, json={"paused": True})).problem(403, "forbidden")
+
+    paused = (await desk.call("PATCH", path, json={"paused": True}, token=boss)).json
+    assert (paused["stopped_at"], paused["stopped_by"]) == ("2026-03-02T04:00:00Z", "Saule")
+    problem = (await desk.reply(number)).problem(409, "account_paused")
+    assert "Saule" in problem["reason"]
+    again = (await desk.call("PATCH", path, json={"paused": True}, token=boss)).json
+    assert again["stopped_at"] == paused["stopped_at"]
+
+    resumed = (await desk.call("PATCH", path, json={"paused": False}, token=boss)).json
+    assert (resumed["stopped_at"], resumed["stopped_by"]) == (None, "")
+    assert (await desk.reply(number)).status == 202
+    assert desk.bus.woken_for.count(Topic.OUTBOX) == 4
+
+    nobodys = await desk.call(
+        "PATCH", "/channels/telegram/other", json={"paused": True}, token=boss
+    )
+    nobodys.problem(404, "not_found")
 
 
 async def test_an_account_that_left_the_settings_is_still_seen(desk: Desk) -> None:
