@@ -54,17 +54,17 @@ async def change_setting(
 
 # --- Revisions ------------------------------------------------------------------------------------
 
-_REVISION = "revision"
+REVISION = "revision"
 
 
 async def hold_office(session: AsyncSession, *, now: datetime) -> None:
     """Let nobody else change the office until the transaction ends."""
-    await _hold(session, _REVISION, now=now)
+    await _hold(session, REVISION, now=now)
 
 
 async def office_changed(session: AsyncSession, *, cause: str | None, now: datetime) -> None:
     """Give the office a new revision; with a cause, deadlines are to be computed anew for it."""
-    row = await _hold(session, _REVISION, now=now)
+    row = await _hold(session, REVISION, now=now)
     row.value, row.changed_at = {"id": str(new_id())}, now
     if cause is not None:
         await _ask_to_recompute(session, cause, now=now)
@@ -73,54 +73,43 @@ async def office_changed(session: AsyncSession, *, cause: str | None, now: datet
 
 async def revision(session: AsyncSession) -> str:
     """What differs once anything of the office has changed."""
-    row = await session.get(OfficeSetting, _REVISION)
+    row = await session.get(OfficeSetting, REVISION)
     return "" if row is None else str(row.value.get("id", ""))
 
 
 # --- What is to be computed anew ------------------------------------------------------------------
 
+RECOMPUTE = "recompute"
+"""The row that says so; registry.recomputing does it."""
+
 
 class Recompute(Struct, frozen=True, kw_only=True):
     """That the deadlines of open appeals are to be computed anew, and how far this has come."""
 
-    version: str
-    """Differs once somebody has asked again."""
     causes: Sequence[str]
+    """What was changed."""
     asked_at: datetime
     after: int = 0
     """The id of the last appeal that was looked at."""
     moved: int = 0
     again: bool = False
-    """All have been looked at, and are once more for what other processes opened meanwhile."""
+    """All were looked at, and are once more for what others opened who knew the old office."""
 
 
-_RECOMPUTE = "recompute"
-
-
-async def get_recompute(session: AsyncSession, *, lock: bool = False) -> Recompute | None:
+async def get_recompute(session: AsyncSession) -> Recompute | None:
     """What is to be computed anew, if anything is."""
-    row = await session.get(OfficeSetting, _RECOMPUTE, with_for_update=lock, populate_existing=lock)
-    return None if row is None or not row.value else msgspec.convert(row.value, Recompute)
-
-
-async def set_recompute(
-    session: AsyncSession, progress: Recompute | None, *, now: datetime
-) -> None:
-    """Note how far it has come; None when it is done."""
-    row = await _hold(session, _RECOMPUTE, now=now)
-    row.value = {} if progress is None else msgspec.to_builtins(progress)
-    row.changed_at = now
-    await session.flush()
+    value = await read_value(session, RECOMPUTE)
+    return msgspec.convert(value, Recompute) if value else None
 
 
 async def _ask_to_recompute(session: AsyncSession, cause: str, *, now: datetime) -> None:
-    await _hold(session, _RECOMPUTE, now=now)
+    row = await _hold(session, RECOMPUTE, now=now)
     before = await get_recompute(session)
-    asked = Recompute(version=str(new_id()), causes=[cause], asked_at=now)
+    asked = Recompute(causes=[cause], asked_at=now)
     if before is not None:
         causes = sorted({*before.causes, cause})
         asked = structs.replace(asked, causes=causes, moved=before.moved)
-    await set_recompute(session, asked, now=now)
+    row.value, row.changed_at = msgspec.to_builtins(asked), now
 
 
 # --- Rows -----------------------------------------------------------------------------------------

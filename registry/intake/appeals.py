@@ -3,6 +3,7 @@
 from collections.abc import Generator, Sequence
 from typing import Any
 
+from registry.deadlines import DueTimes
 from registry.ids import new_id
 from registry.intake import statements as sql
 from registry.intake.batch import Appeal, Batch, Conversation, Written, language_of
@@ -14,6 +15,9 @@ from registry.states import LIVE, Status
 from registry.types import Echo, InboundMessage
 
 SUBJECT_CHARACTERS = 120
+
+KIND = "message"
+"""What an appeal is that came by a channel, until somebody says otherwise."""
 
 
 def appeal_for(
@@ -60,9 +64,12 @@ def open_appeals(batch: Batch, rows: Rows) -> Generator[Any, list[Row], Sequence
     for index, appeal_id in rows.placed:
         if appeal_id in numbers:
             batch.result.numbers[index] = numbers[appeal_id]
+    # One minute, one kind and no category yet: what is due when is the same for all of them.
+    deadlines = batch.rules.deadlines
+    due = None if deadlines is None else deadlines(KIND, None, batch.now)
     yield (
         sql.ADD_APPEALS,
-        [_appeal_row(batch, one, rows.growth.pop(one.appeal.id)) for one in rows.appeals],
+        [_appeal_row(batch, one, rows.growth.pop(one.appeal.id), due) for one in rows.appeals],
     )
     batch.result.appeals |= numbers.keys()
     return rows.appeals
@@ -88,7 +95,7 @@ def _new_appeal(
     return appeal
 
 
-def _appeal_row(batch: Batch, opening: Opening, growth: Growth) -> Row:
+def _appeal_row(batch: Batch, opening: Opening, growth: Growth, due: DueTimes | None) -> Row:
     appeal, conversation, item = opening.appeal, opening.conversation, opening.item
     sender = item.sender if isinstance(item, InboundMessage) else item.recipient
     return (
@@ -106,6 +113,9 @@ def _appeal_row(batch: Batch, opening: Opening, growth: Growth) -> Row:
         growth.unread,
         growth.latitude,
         growth.longitude,
+        growth.waiting_since,
+        growth.answered_at,
+        *(due or (None, None)),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeAlias
 from zoneinfo import ZoneInfo
 
+from registry.deadlines import Deadlines
 from registry.statements import Row
 from registry.states import Status
 from registry.types import (
@@ -54,6 +55,8 @@ class Rules:
     """What a citizen who presses Start reads, by language; nobody is greeted without one."""
     acknowledge: Acknowledge | None = None
     """Words the acknowledgement of a new appeal; None where no appeal is acknowledged."""
+    deadlines: Deadlines | None = None
+    """Tells until when a new appeal is to be answered and done; None where none are kept."""
 
 
 @dataclass(slots=True)

@@ -148,6 +148,7 @@ def _place(batch: Batch, index: int, item: Written, rows: Rows, albums: _Albums)
         growth.messages += 1
         growth.unread += incoming
         growth.last_at = max(growth.last_at or item.sent_at, item.sent_at)
+        growth.note_written(item.sent_at, by_citizen=incoming)
         if group is not None:
             albums[conversation.id, group] = _Album(message_id, appeal_id, number, bool(item.text))
     batch.result.fates[index] = "stored"

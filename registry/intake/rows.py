@@ -27,6 +27,19 @@ class Growth:
     status: Status | None = None
     latitude: float | None = None
     longitude: float | None = None
+    waiting_since: datetime | None = None
+    """When the citizen wrote the first message of the batch that is not answered in it."""
+    answered_at: datetime | None = None
+    """When somebody of ours wrote first, in the provider's own app."""
+    answered_last_at: datetime | None = None
+
+    def note_written(self, at: datetime, *, by_citizen: bool) -> None:
+        """Who waits for whom, after a message of either; they come in the order of their times."""
+        if by_citizen:
+            self.waiting_since = self.waiting_since or at
+        else:
+            self.waiting_since, self.answered_last_at = None, at
+            self.answered_at = self.answered_at or at
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +95,13 @@ def write(batch: Batch, rows: Rows) -> Steps:
     yield (
         sql.GROW_APPEALS,
         [
-            (id_, g.messages, g.unread, g.last_at, g.status, g.latitude, g.longitude)
+            (
+                id_, g.messages, g.unread, g.last_at, g.status, g.latitude, g.longitude,
+                g.waiting_since, g.answered_at, g.answered_last_at,
+            )
             for id_, g in sorted(rows.growth.items())
         ],
-    )
+    )  # fmt: skip
     changed = sorted(rows.inbound.keys() | rows.current.keys())
     if changed:
         yield (

@@ -224,9 +224,11 @@ ADD_APPEALS = Statement(
     """
     INSERT INTO appeals
       (id, number, channel, account, conversation_id, contact_id, language, subject,
-       opened_at, last_message_at, message_count, unread, latitude, longitude)
+       opened_at, last_message_at, message_count, unread, latitude, longitude, waiting_since,
+       first_response_at, first_response_due, due_at)
     SELECT id, number, channel, account, conversation_id, contact_id, language, subject,
-       opened_at, last_message_at, message_count, unread, latitude, longitude
+       opened_at, last_message_at, message_count, unread, latitude, longitude, waiting_since,
+       first_response_at, first_response_due, due_at
     FROM {rows}
     """,
     id=ID,
@@ -243,6 +245,10 @@ ADD_APPEALS = Statement(
     unread=ID,
     latitude=REAL,
     longitude=REAL,
+    waiting_since=TIME,
+    first_response_at=TIME,
+    first_response_due=TIME,
+    due_at=TIME,
 )
 
 ADD_MESSAGES = Statement(
@@ -349,7 +355,12 @@ GROW_APPEALS = Statement(
       outcome = CASE WHEN r.status IS NULL THEN appeals.outcome END,
       snoozed_until = CASE WHEN r.unread = 0 THEN appeals.snoozed_until END,
       latitude = coalesce(r.latitude, appeals.latitude),
-      longitude = coalesce(r.longitude, appeals.longitude)
+      longitude = coalesce(r.longitude, appeals.longitude),
+      waiting_since = CASE WHEN r.answered_last_at >= appeals.waiting_since THEN r.waiting_since
+                           ELSE coalesce(appeals.waiting_since, r.waiting_since) END,
+      first_response_at = coalesce(appeals.first_response_at, r.answered_at),
+      escalated_at = CASE WHEN r.answered_at IS NULL OR appeals.due_at <= r.answered_at
+                          THEN appeals.escalated_at END
     FROM {rows} WHERE appeals.id = r.id
     """,
     id=ID,
@@ -359,7 +370,12 @@ GROW_APPEALS = Statement(
     status=TEXT,
     latitude=REAL,
     longitude=REAL,
+    waiting_since=TIME,
+    answered_at=TIME,
+    answered_last_at=TIME,
 )
+"""What we wrote in the provider's own app is an answer: whoever wrote before it waits no more, and
+what was escalated for want of a first answer alone is escalated no more."""
 
 UPDATE_CONVERSATIONS = Statement(
     """
