@@ -64,7 +64,6 @@ def _time(name: str) -> Column:
 
 COLUMNS: dict[str, Column] = {
     "assignee": _id("assignee_id"),
-    "merged_into": _id("merged_into_id"),
     **{
         name: _plain(name)
         for name in (
@@ -80,4 +79,7 @@ COLUMNS: dict[str, Column] = {
         )
     },
 }  # fmt: skip
-"""What a change may be of, by its name in the journal."""
+"""Columns that a change may be of, by their names in the journal."""
+
+LINKS = {"duplicate_of": "duplicate_of_id", "merged_into": "merged_into_id"}
+"""Links to other appeals, which the journal has by their numbers."""

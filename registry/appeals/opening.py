@@ -88,7 +88,7 @@ async def open_appeal(
         priority=opening.priority.value,
         category=opening.category,
         language=opening.language,
-        subject=opening.subject or _first_line(opening.text),
+        subject=opening.subject or first_line(opening.text),
         team=opening.team,
         opened_at=now,
         last_message_at=now,
@@ -146,6 +146,7 @@ async def _attach(session: AsyncSession, message: Message, ids: Sequence[int]) -
             raise NotFound("upload", id_)
 
 
-def _first_line(text: str) -> str:
+def first_line(text: str) -> str:
+    """What an appeal is called after its text: the first line, cut to what a list shows."""
     line = next((line for line in map(str.strip, text.splitlines()) if line), "")
     return line if len(line) <= SUBJECT_CHARACTERS else line[: SUBJECT_CHARACTERS - 1] + "…"
