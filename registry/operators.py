@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -149,19 +149,27 @@ async def operator_by_email(session: AsyncSession, email: str) -> Operator | Non
 
 async def principal_of(session: AsyncSession, operator: Operator, role: Role) -> Principal:
     """An operator as one who acts, in a role of theirs."""
-    teams: frozenset[str] | None = None
-    if _RANK[role] < _RANK[Role.SUPERVISOR]:
-        found = await session.exec(
+    teams: Iterable[str] = ()
+    if not _sees_all(role):
+        teams = await session.exec(
             select(TeamMember.team).where(TeamMember.operator_id == operator.id)
         )
-        teams = frozenset(found)
+    return as_principal(operator.id, operator.name, role, teams)
+
+
+def as_principal(operator_id: int, name: str, role: Role, teams: Iterable[str]) -> Principal:
+    """An operator of these teams as one who acts; supervisors see every team's appeals."""
     return Principal(
         role=role,
-        name=operator.name,
-        operator_id=operator.id,
-        actor=f"operator:{operator.id}",
-        teams=teams,
+        name=name,
+        operator_id=operator_id,
+        actor=f"operator:{operator_id}",
+        teams=None if _sees_all(role) else frozenset(teams),
     )
+
+
+def _sees_all(role: Role) -> bool:
+    return _RANK[role] >= _RANK[Role.SUPERVISOR]
 
 
 # --- Tokens -------------------------------------------------------------------------------------
