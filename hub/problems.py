@@ -32,6 +32,7 @@ from registry.errors import (
 )
 from registry.inbox import BadCursor
 from registry.media import TooLarge
+from registry.replies import ColleagueReplied, TakenBackAlready
 
 log = structlog.get_logger(__name__)
 
@@ -131,6 +132,16 @@ def of_registry(error: RegistryError) -> Problem:
             return Problem(409, "not_retryable", detail, state=error.state)
         case KeyReused():
             return Problem(422, "key_reused", detail)
+        case ColleagueReplied():
+            told = {
+                "message": str(error.message_id),
+                "name": error.name,
+                "at": error.at,
+                "beginning": error.beginning,
+            }
+            return Problem(409, "colleague_replied", detail, colleague=told)
+        case TakenBackAlready():
+            return Problem(409, "taken_back", detail)
         case NotAllowed():
             return Problem(403, "forbidden", detail)
         case TooLarge():

@@ -11,7 +11,7 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.errors import CannotCarry
-from registry.models import AccountState, Appeal, Attachment, Conversation, Message
+from registry.models import AccountState, Attachment, Conversation, Message
 from registry.types import AttachmentKind, Capabilities, DeliveryState
 
 
@@ -24,7 +24,6 @@ class Manner(Struct, frozen=True, kw_only=True):
 
 async def carrier(
     session: AsyncSession,
-    appeal: Appeal,
     conversation: Conversation,
     capabilities: Capabilities | None,
     manner: Manner,
@@ -32,19 +31,26 @@ async def carrier(
     now: datetime,
 ) -> Capabilities:
     """The capabilities with which the channel carries the reply now. Raises: CannotCarry."""
-    place = f"{appeal.channel}/{appeal.account}"
+    channel, account = conversation.channel, conversation.account
+    place = f"{channel}/{account}"
     if capabilities is None:
         raise CannotCarry(
             f"The account {place} is not in the settings.",
             code="account_missing",
             instead="Add it to the settings again, or reach the citizen another way.",
         )
-    state = await session.get(AccountState, (appeal.channel, appeal.account))
+    state = await session.get(AccountState, (channel, account))
     if state is not None and not state.can_send:
         raise CannotCarry(
             f"The account {place} does not work: {state.summary}",
             code="account_down",
             instead=state.cure or "Tell the administrator.",
+        )
+    if state is not None and state.stopped_at is not None:
+        raise CannotCarry(
+            f"The account {place} is paused by {state.stopped_by}.",
+            code="account_paused",
+            instead="Wait until it is resumed on the channels page, or write down a draft.",
         )
     if conversation.blocked_at is not None:
         raise CannotCarry(
@@ -55,7 +61,7 @@ async def carrier(
     carried = capabilities.of(public=conversation.public)
     if manner.template and not carried.templates:
         raise CannotCarry(
-            f"{appeal.channel} knows no templates.",
+            f"{channel} knows no templates.",
             code="no_templates",
             instead="Write the reply yourself.",
         )
@@ -63,32 +69,31 @@ async def carrier(
         await _check_private(session, conversation, carried, now=now)
         return capabilities
     if not manner.template:
-        _check_window(appeal, conversation, carried, now=now)
+        _check_window(conversation, carried, now=now)
     return carried
 
 
-def _check_window(
-    appeal: Appeal, conversation: Conversation, carried: Capabilities, *, now: datetime
-) -> None:
+def _check_window(conversation: Conversation, carried: Capabilities, *, now: datetime) -> None:
     """Raises: CannotCarry, with what the channel allows instead."""
+    channel = conversation.channel
     instead = "Reach them by another contact point, or wait until they write again."
     if carried.templates:
         instead = (
             "Send one of the account's approved templates "
-            f"(GET channels/{appeal.channel}/{appeal.account}/templates), reach them by another "
+            f"(GET channels/{channel}/{conversation.account}/templates), reach them by another "
             "contact point, or wait until they write again."
         )
     closes_at = window_closes_at(carried, conversation.last_inbound_at)
     if closes_at is not None and closes_at <= now:
         raise CannotCarry(
-            f"The reply window of {appeal.channel}, {carried.reply_window_hours:g} hours after the "
+            f"The reply window of {channel}, {carried.reply_window_hours:g} hours after the "
             f"citizen's last message, closed at {closes_at.isoformat(timespec='seconds')}.",
             code="window_closed",
             instead=instead,
         )
     if not carried.can_initiate and conversation.last_inbound_at is None:
         raise CannotCarry(
-            f"{appeal.channel} carries no message to somebody who has not written first.",
+            f"{channel} carries no message to somebody who has not written first.",
             code="window_closed",
             instead=instead,
         )
@@ -99,9 +104,9 @@ async def _check_private(
 ) -> None:
     """Whether the author of the last comment can be answered privately. Raises: CannotCarry.
 
-    Holds the conversation: replies to it through two appeals are checked one after the other.
+    Whoever writes holds the conversation: replies to it through two appeals are checked one after
+    the other.
     """
-    await session.refresh(conversation, with_for_update=True)
     hours = carried.private_reply_hours
     if not conversation.public or hours is None or conversation.last_inbound_at is None:
         raise CannotCarry(

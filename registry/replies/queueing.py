@@ -6,71 +6,103 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from sqlalchemy import delete
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from registry.carrying import Manner, carrier
-from registry.errors import KeyReused, NotFound
-from registry.journal import record
-from registry.models import Appeal, Attachment, Conversation, Dispatch, Message
-from registry.replies.planning import planned, stored
-from registry.replies.ways import conversation_of
+from registry.access import visible_to
+from registry.appeals import change_appeal
+from registry.appeals.locking import lock_appeal, refuse_merged
+from registry.errors import KeyReused, NotFound, RegistryError
+from registry.models import Appeal, Attachment, Dispatch, Draft, JournalEntry, Message
+from registry.operators import Principal
+from registry.replies.asked import Reply
+from registry.replies.collisions import check_colleagues
+from registry.replies.planning import Plan, kinds_of, planned, stored
+from registry.replies.snapshots import difference, snapshot
+from registry.replies.ways import Accounts, Kind, Way, carried_by, find_way, hold_way
 from registry.states import Status
-from registry.types import Capabilities, ChosenTemplate, DeliveryState
+from registry.types import DeliveryState
+
+
+class TakenBackAlready(RegistryError):
+    """The reply under this key was taken back: the request that queued it came again."""
+
+    def __init__(self) -> None:
+        super().__init__("This reply was taken back; send it anew with a new Idempotency-Key.")
+
+
+async def prepare_reply(
+    session: AsyncSession,
+    number: str,
+    reply: Reply,
+    *,
+    by: Principal,
+    accounts: Accounts,
+    now: datetime,
+) -> tuple[Way, tuple[str, ...]]:
+    """Which way the reply would go, and the kinds of its uploads: what `make_plan` needs.
+
+    Raises: NotFound, CannotCarry.
+    """
+    appeal = await find_appeal(session, number, by=by)
+    way = await find_way(session, appeal, reply.via, accounts, manner=reply.manner, now=now)
+    return way, await kinds_of(session, reply)
 
 
 async def queue_reply(
     session: AsyncSession,
+    number: str,
+    reply: Reply,
     *,
-    appeal_number: str,
-    text: str,
-    attachment_ids: Sequence[int],
-    author: str,
-    operator_id: int | None,
-    actor: str,
-    idempotency_key: str,
-    capabilities: Capabilities | None,
+    by: Principal,
+    key: str,
+    accounts: Accounts,
     now: datetime,
-    template: ChosenTemplate | None = None,
-    private: bool = False,
+    plan: Plan | None = None,
 ) -> Message:
     """Write the reply and its dispatch; the caller commits, then wakes the outbox.
 
-    The same key and request again give the message that is there. `capabilities` is None when the
-    appeal's account is not in the settings. With a `template`, `text` is what it reads as.
-    `private` answers the author of a public comment privately.
+    The same key and request again give the message that is there, and do nothing else. A `plan`
+    that fits saves cutting the text within the transaction.
 
-    Raises: NotFound (appeal or upload), CannotCarry, KeyReused.
+    Raises: NotFound (appeal or upload), Merged, CannotCarry, ColleagueReplied, KeyReused,
+    TakenBackAlready, and what `change_appeal` raises.
     """
-    if private:
-        # The conversation before the appeal, as intake does: neither waits for the other for ever.
-        await _lock_conversation(session, appeal_number)
-    appeal = await _lock_appeal(session, appeal_number)
-    digest = _digest(text, attachment_ids, template, private=private)
-    earlier = await _earlier(session, appeal, idempotency_key)
+    digest = _digest(reply)
+    appeal = await find_appeal(session, number, by=by)
+    earlier = await _earlier(session, appeal, key, digest)
     if earlier is not None:
-        if earlier.request_digest != digest:
-            raise KeyReused(idempotency_key)
         return earlier
-    conversation = await conversation_of(session, appeal)
-    manner = Manner(template=template is not None, private=private)
-    carried = await carrier(session, appeal, conversation, capabilities, manner, now=now)
-    files = await _uploads(session, attachment_ids)
-    parts = planned(text, files, carried, manner)
+    way = await find_way(session, appeal, reply.via, accounts, manner=reply.manner, now=now)
+    if way.kind is Kind.ELSEWHERE or reply.private:
+        # The conversation before the appeal, as intake does: neither waits for the other for ever.
+        way = await hold_way(session, way, now=now)
+    appeal = await lock_appeal(session, number, by=by)
+    earlier = await _earlier(session, appeal, key, digest)
+    if earlier is not None:
+        return earlier
+    await refuse_merged(session, appeal)
+    if reply.seen_through is not None and not reply.even_so:
+        await check_colleagues(session, appeal.id, seen_through=reply.seen_through, by=by)
+    carried = await carried_by(session, way, appeal, reply.manner, now=now)
+    files = await _uploads(session, reply.attachment_ids)
+    parts = await planned(reply.text, files, carried, reply.manner, plan)
+    conversation = way.conversation
     message = Message(
         appeal_id=appeal.id,
         conversation_id=conversation.id,
         direction="out",
-        text=text,
-        author=author,
-        operator_id=operator_id,
+        text=reply.text,
+        author=by.name,
+        operator_id=by.operator_id,
         sent_at=now,
         created_at=now,
         reply_to=conversation.last_inbound if carried.threads else None,
-        private_reply_to=conversation.last_inbound if private else None,
+        private_reply_to=conversation.last_inbound if reply.private else None,
         state=DeliveryState.QUEUED,
         state_at=now,
-        idempotency_key=_key(appeal, idempotency_key),
+        idempotency_key=_key(appeal, key),
         request_digest=digest,
     )
     session.add(message)
@@ -81,46 +113,59 @@ async def queue_reply(
         Dispatch(
             message_id=message.id,
             conversation_id=conversation.id,
-            channel=appeal.channel,
-            account=appeal.account,
-            parts=[stored(part, files, template) for part in parts],
+            channel=conversation.channel,
+            account=conversation.account,
+            parts=[stored(part, files, reply.template) for part in parts],
             part_count=len(parts),
-            due_at=now,
+            due_at=now + reply.hold,
             created_at=now,
         )
     )
-    _note_reply(session, appeal, message, actor=actor, now=now)
+    await _note(session, appeal, message, reply, way, by=by, now=now)
+    if reply.drop_draft:
+        await session.exec(
+            delete(Draft).where(
+                col(Draft.operator_id) == by.operator_id, col(Draft.appeal_id) == appeal.id
+            )
+        )
     await session.flush()
     return message
 
 
-async def _lock_conversation(session: AsyncSession, number: str) -> None:
-    meant = select(Appeal.conversation_id).where(Appeal.number == number)
-    await session.exec(
-        select(Conversation.id).where(col(Conversation.id).in_(meant)).with_for_update()
-    )
-
-
-async def _lock_appeal(session: AsyncSession, number: str) -> Appeal:
-    found = await session.exec(select(Appeal).where(Appeal.number == number).with_for_update())
+async def find_appeal(session: AsyncSession, number: str, *, by: Principal) -> Appeal:
+    """The appeal, not held. Raises: NotFound, also if `by` cannot see it."""
+    found = await session.exec(select(Appeal).where(Appeal.number == number, visible_to(by)))
     appeal = found.one_or_none()
     if appeal is None:
         raise NotFound("appeal", number)
     return appeal
 
 
-def _key(appeal: Appeal, idempotency_key: str) -> str:
-    return f"reply:{appeal.id}:{idempotency_key}"
+def taken_back_key(idempotency_key: str) -> str:
+    """The journal's key of a reply that was taken back, by the message's key."""
+    return f"taken back:{idempotency_key}"
 
 
-async def _earlier(session: AsyncSession, appeal: Appeal, idempotency_key: str) -> Message | None:
+def _key(appeal: Appeal, key: str) -> str:
+    return f"reply:{appeal.id}:{key}"
+
+
+async def _earlier(session: AsyncSession, appeal: Appeal, key: str, digest: str) -> Message | None:
+    """The message of this request, if it came before. Raises: KeyReused."""
     found = await session.exec(
         select(Message).where(
-            Message.conversation_id == appeal.conversation_id,
-            Message.idempotency_key == _key(appeal, idempotency_key),
+            Message.appeal_id == appeal.id, Message.idempotency_key == _key(appeal, key)
         )
     )
-    return found.one_or_none()
+    earlier = found.one_or_none()
+    if earlier is None:
+        gone = taken_back_key(_key(appeal, key))
+        if (await session.exec(select(JournalEntry.id).where(JournalEntry.key == gone))).first():
+            raise TakenBackAlready
+        return None
+    if earlier.request_digest != digest:
+        raise KeyReused(key)
+    return earlier
 
 
 async def _uploads(session: AsyncSession, ids: Sequence[int]) -> list[Attachment]:
@@ -134,9 +179,33 @@ async def _uploads(session: AsyncSession, ids: Sequence[int]) -> list[Attachment
     return files
 
 
-def _note_reply(
-    session: AsyncSession, appeal: Appeal, message: Message, *, actor: str, now: datetime
+async def _note(
+    session: AsyncSession,
+    appeal: Appeal,
+    message: Message,
+    reply: Reply,
+    way: Way,
+    *,
+    by: Principal,
+    now: datetime,
 ) -> None:
+    """Write down the reply with all that it changes, so that it can be taken back."""
+    entry = JournalEntry(
+        at=now, event="message.queued", actor=by.actor, appeal_id=appeal.id, message_id=message.id
+    )
+    before = snapshot(appeal)
+    data = _note_reply(appeal, now=now)
+    if way.kind is Kind.ELSEWHERE:
+        data["via"] = _via(way)
+        way.conversation.appeal_id = appeal.id
+    if reply.then is not None:
+        await change_appeal(session, appeal.number, reply.then, by=by, now=now)
+    entry.data = {**data, "undo": difference(before, snapshot(appeal))}
+    session.add(entry)
+
+
+def _note_reply(appeal: Appeal, *, now: datetime) -> dict[str, Any]:
+    """What a person's reply makes of the appeal, and what the journal tells of that."""
     data: dict[str, Any] = {}
     if appeal.status == Status.NEW:
         data = {"from": appeal.status, "to": Status.OPEN}
@@ -144,21 +213,24 @@ def _note_reply(
     appeal.message_count += 1
     appeal.unread = 0
     appeal.last_message_at = max(appeal.last_message_at, now)
-    record(
-        session,
-        "message.queued",
-        actor=actor,
-        now=now,
-        appeal_id=appeal.id,
-        message_id=message.id,
-        data=data,
-    )
+    return data
 
 
-def _digest(
-    text: str, attachment_ids: Sequence[int], template: ChosenTemplate | None, *, private: bool
-) -> str:
-    request = "\x00".join([text, *map(str, attachment_ids)])
-    if template is not None or private:
-        request += "\x00" + msgspec.json.encode((template, private), order="sorted").decode()
+def _via(way: Way) -> dict[str, Any]:
+    before = way.conversation.appeal_id
+    return {
+        "channel": way.account.channel,
+        "account": way.account.account,
+        "scheme": way.point.scheme,
+        "value": way.point.value,
+        "appeal_before": None if before is None else str(before),
+    }
+
+
+def _digest(reply: Reply) -> str:
+    """Tells one reply from another: what the citizen reads, and where."""
+    request = "\x00".join([reply.text, *map(str, reply.attachment_ids)])
+    if reply.template is not None or reply.private or reply.via is not None:
+        manner = (reply.template, reply.private, *([reply.via] if reply.via is not None else []))
+        request += "\x00" + msgspec.json.encode(manner, order="sorted").decode()
     return hashlib.sha256(request.encode("utf-8", "surrogatepass")).hexdigest()

@@ -20,12 +20,13 @@ from hub.app import Hub, rules_of
 from hub.tracking import CODE_CHARACTERS, tracking_links
 from registry.intake import accept
 from registry.models import Appeal, Contact
-from registry.replies import queue_reply
+from registry.replies import Reach, Reply, queue_reply
 from registry.states import Status
 from registry.types import Capabilities, Inbound
 from tests.conftest import Databases, FakeClock
 from tests.hub.conftest import SECRET_KEY
 from tests.registry.samples import echo, message, sender
+from tests.workers.stand_ins import DANA, MAIN
 
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -91,9 +92,8 @@ async def test_the_address_in_the_acknowledgement_shows_how_far_the_appeal_is(
     clock.advance(timedelta(hours=1))
     async with open_house.database.write() as session:
         await queue_reply(
-            session, appeal_number="ALM-2026-0000001", text="бригада выехала", attachment_ids=[],
-            author="Дана", operator_id=None, actor="token:t", idempotency_key="k",
-            capabilities=Capabilities(max_text=100), now=clock(),
+            session, "ALM-2026-0000001", Reply(text="бригада выехала"), by=DANA, key="k",
+            accounts={MAIN: Reach(capabilities=Capabilities(max_text=100))}, now=clock(),
         )  # fmt: skip
     assert "Ответа пока нет" in (await look(visitor, f"{path}?lang=ru"))[1].words
     async with open_house.database.write() as session:

@@ -13,11 +13,11 @@ from registry.db import Database
 from registry.errors import CannotCarry, NotRetryable
 from registry.intake import accept
 from registry.models import Message
-from registry.replies import queue_reply, retry_message
+from registry.replies import Reach, Reply, queue_reply, retry_message
 from registry.types import Capabilities, DeliveryReport, DeliveryState
 from tests.conftest import FakeClock
 from tests.registry.samples import RULES
-from tests.workers.stand_ins import Outbox, Scripted, released
+from tests.workers.stand_ins import DANA, MAIN, Outbox, Scripted, released
 
 FIRST, SECOND, THIRD = "Б" * 40, "В" * 40, "Г"
 """A reply's three parts: the channel takes forty characters."""
@@ -246,9 +246,8 @@ async def test_of_private_replies_at_once_through_two_appeals_one_goes(page: Out
     await asyncio.gather(*(rows(page, OURS) for _ in range(2)))  # both have a connection
     async with page.database.write() as session:
         await queue_reply(
-            session, appeal_number=older, text="Жазыңыз", attachment_ids=[], author="Дана",
-            operator_id=None, actor="t", idempotency_key="1", private=True, now=page.clock(),
-            capabilities=page.connector.capabilities,
+            session, older, Reply(text="Жазыңыз", private=True), by=DANA, key="1",
+            accounts={MAIN: Reach(capabilities=page.connector.capabilities)}, now=page.clock(),
         )  # fmt: skip
         # The first is not committed yet: the second has to wait for it.
         second = asyncio.create_task(privately(page, newer, "2"))

@@ -18,7 +18,7 @@ from registry.errors import Unavailable
 from registry.intake import Accepted, accept
 from registry.operators import Principal, Role
 from registry.outbox import claim_due
-from registry.replies import queue_reply
+from registry.replies import Reach, Reply, queue_reply
 from registry.types import (
     AccountKey,
     Capabilities,
@@ -113,9 +113,8 @@ async def test_a_reply_goes_under_the_name_that_was_told_last(database: Database
     await take(database, says("1", PHONE))
     async with database.write() as session:
         await queue_reply(
-            session, appeal_number="ALM-2026-0000001", text="Қабылдадық", attachment_ids=[],
-            author="Дана", operator_id=None, actor="token:test", idempotency_key="k",
-            capabilities=Capabilities(max_text=100), now=START,
+            session, "ALM-2026-0000001", Reply(text="Қабылдадық"), by=DANA, key="k",
+            accounts={ACCOUNT: Reach(capabilities=Capabilities(max_text=100))}, now=START,
         )  # fmt: skip
     await take(database, says("2", USER, PHONE, sent_at=START + timedelta(minutes=1)))
     claim = claim_due(ACCOUNT, limit=5, owner="o", now=START, lease=timedelta(minutes=1))

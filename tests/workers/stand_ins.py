@@ -11,7 +11,8 @@ from registry.db import Database
 from registry.intake import accept
 from registry.media import MediaStore
 from registry.models import Message
-from registry.replies import queue_reply
+from registry.operators import Principal, Role
+from registry.replies import Reach, Reply, queue_reply
 from registry.types import (
     AccountKey,
     AttachmentKind,
@@ -31,6 +32,7 @@ from workers.meters import NoMeters
 from workers.outbox import Pace, Sender
 
 MAIN = AccountKey("telegram", "main")
+DANA = Principal(role=Role.OPERATOR, name="Дана", operator_id=None, actor="token:test")
 
 
 class Scripted:
@@ -118,19 +120,16 @@ class Outbox:
     async def reply(
         self, number: str, text: str, *, key: str | None = None, **more: Any
     ) -> Message:
-        """An operator answers; `more` as `queue_reply` takes it."""
+        """An operator answers; `more` as `Reply` takes it."""
         async with self.database.write() as session:
             return await queue_reply(
                 session,
-                appeal_number=number,
-                text=text,
-                author="Дана",
-                operator_id=None,
-                actor="token:test",
-                idempotency_key=key or text,
-                capabilities=self.connector.capabilities,
+                number,
+                Reply(text=text, **more),
+                by=DANA,
+                key=key or text,
+                accounts={MAIN: Reach(capabilities=self.connector.capabilities)},
                 now=self.clock(),
-                **({"attachment_ids": []} | more),
             )
 
     async def send_due(self) -> None:

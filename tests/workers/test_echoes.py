@@ -214,7 +214,7 @@ async def test_files_alone_are_recognised_by_their_number(outbox: Outbox, clock:
         ]
         session.add_all(uploads)
     for key, upload in enumerate(uploads):
-        await outbox.reply(number, "", key=str(key), attachment_ids=[upload.id])
+        await outbox.reply(number, "", key=str(key), attachment_ids=(upload.id,))
     photo = Came(kind=AttachmentKind.PHOTO, ref="p")
     first = echo("e1", text="", attachments=(photo,))
     other = echo("e2", text="", attachments=(photo, photo))
