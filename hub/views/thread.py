@@ -71,7 +71,8 @@ async def load(
     zone = ZoneInfo(request.config_dict[SETTINGS].timezone)
     with i18n.use(language_of(request)):
         items = list(_timeline(thread, names, zone, mark_unread=before is None))
-    return {"opened": thread, "items": items}
+    people = [{"id": id_, "name": names.operators[id_]} for id_ in names.active]
+    return {"opened": thread, "items": items, "people": people}
 
 
 async def fragment(request: web.Request) -> web.StreamResponse:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from hub.views import labels
 from hub.web.i18n import gettext as _
 from hub.web.i18n import ngettext, pgettext
 
@@ -14,6 +15,17 @@ def words() -> dict[str, object]:
             "h": pgettext("hours", "h"),
             "min": pgettext("minutes", "min"),
             "s": pgettext("seconds", "s"),
+            "KB": _("KB"),
+            "MB": _("MB"),
+        },
+        "composer": composer(),
+        "channels": {code: labels.channel(code) for code in labels.CHANNELS},
+        "ways": {
+            "thread": _("this conversation"),
+            "public": _("everybody sees it"),
+            "private": _("privately"),
+            "elsewhere": _("another way"),
+            "impossible": _("not now"),
         },
         "late": _("late by %(time)s"),
         "left": _("%(time)s left"),
@@ -45,6 +57,40 @@ def words() -> dict[str, object]:
         },
         "arrived": plural(lambda n: ngettext("%(n)s new message", "%(n)s new messages", n)),
         "selected": plural(lambda n: ngettext("%(n)s selected", "%(n)s selected", n)),
+    }
+
+
+def composer() -> dict[str, object]:
+    """What the composer says."""
+    return {
+        "window": _("window closes in %(time)s"),
+        "closed": _("The window is closed."),
+        "parts": "%(count)s / %(limit)s · %(parts)s",
+        "in_parts": _("parts: %(n)s"),
+        "take_back": _("Take back"),
+        "keep_mine": _("Keep mine"),
+        "sending": _("The reply goes out in %(n)s s"),
+        "noted": _("The note is kept"),
+        "taken": _("The reply was taken back"),
+        "differs": _("You write in %(draft)s, and the citizen wrote in %(theirs)s."),
+        "colleague": _("%(name)s replied while you were writing: “%(text)s”"),
+        "even_so": _("Send mine as well"),
+        "too_big": _("%(name)s is larger than this channel takes (%(limit)s)."),
+        "wrong_kind": _("%(name)s: this channel does not carry such files."),
+        "too_many": _("This channel carries at most %(limit)s files in one reply."),
+        "remove": _("Remove %(name)s"),
+        "saved": _("Draft kept %(time)s"),
+        "elsewhere": _("The draft was changed in another window; this is what is there now."),
+        "no_way": _("No channel carries a reply now. Write a note, or answer by letter or phone."),
+        "template": _("Choose a template"),
+        "no_replies": _("No saved reply is called so."),
+        "segments": _("SMS: %(n)s"),
+        "languages": {
+            "kk": _("Kazakh"),
+            "ru": _("Russian"),
+            "en": _("English"),
+            "mixed": _("Kazakh and Russian"),
+        },
     }
 
 

@@ -1,0 +1,87 @@
+// Where a reply goes: the ways to the citizen, whether each can be gone now, and until when.
+import { api } from "../api.js";
+import { format, words } from "../words.js";
+
+const HOUR = 3_600_000;
+
+/** The ways of an appeal, in the selection above the text. */
+export class Ways {
+  #select;
+  #window;
+  #said;
+  items = [];
+
+  constructor(composer, said) {
+    this.#select = composer.querySelector("[data-way]");
+    this.#window = composer.querySelector("[data-window]");
+    this.#said = said;
+  }
+
+  /** Ask the hub; what was chosen stays chosen where it still is. */
+  async load(number, signal) {
+    const chosen = this.#select.value;
+    this.items = (await api("GET", `appeals/${number}/ways`, undefined, { signal })).items;
+    this.#select.replaceChildren(...this.items.map(option));
+    this.#select.hidden = this.items.length === 0;
+    this.choose(chosen);
+  }
+
+  /** Choose a way by its key; without one, where a reply goes that names none. */
+  choose(key) {
+    const known = this.items.find((way) => keyOf(way) === key);
+    const chosen = known ?? this.items.find((way) => way.default) ?? this.items[0];
+    if (chosen) this.#select.value = keyOf(chosen);
+  }
+
+  get key() {
+    return this.#select.value;
+  }
+
+  get current() {
+    return this.items.find((way) => keyOf(way) === this.#select.value) ?? null;
+  }
+
+  /** What the request for a reply says of the way; nothing for the appeal's own thread. */
+  get fields() {
+    const way = this.current;
+    if (!way || way.kind === "thread") return {};
+    if (way.kind === "private") return { private: true };
+    return { via: { channel: way.channel, account: way.account, point: way.point } };
+  }
+
+  /** Tell how long the window stays open; to be called as time passes. */
+  tell(now = Date.now()) {
+    const closes = this.current?.window_closes_at;
+    this.#window.hidden = !closes;
+    if (!closes) return;
+    const left = Date.parse(closes) - now;
+    const open = left > 0;
+    this.#window.textContent = open
+      ? format(this.#said.window, { time: span(left) })
+      : this.#said.closed;
+    this.#window.classList.toggle("soon", left < 4 * HOUR);
+  }
+}
+
+/** A way's name among the others. */
+export function keyOf(way) {
+  return [way.kind, way.channel, way.account, way.point.scheme, way.point.value].join("|");
+}
+
+function option(way) {
+  const made = document.createElement("option");
+  made.value = keyOf(way);
+  const parts = [words.channels[way.channel] ?? way.channel];
+  if (way.label) parts.push(way.label);
+  parts.push(words.ways[way.public ? "public" : way.kind]);
+  made.textContent = parts.join(" · ") + (way.possible || way.templates ? "" : ` — ${words.ways.impossible}`);
+  return made;
+}
+
+function span(milliseconds) {
+  const minutes = Math.max(1, Math.floor(milliseconds / 60_000));
+  const { d, h, min } = words.units;
+  if (minutes >= 1440) return `${Math.floor(minutes / 1440)} ${d} ${Math.floor(minutes / 60) % 24} ${h}`;
+  if (minutes >= 60) return `${Math.floor(minutes / 60)} ${h} ${minutes % 60} ${min}`;
+  return `${minutes} ${min}`;
+}
