@@ -1,7 +1,7 @@
 """Reading what a request says, strictly, and writing JSON back."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -54,8 +54,13 @@ async def read_body(request: web.Request, shape: type[T]) -> T:
 
 def read_query(request: web.Request, shape: type[T]) -> T:
     """The query in its shape; a key that comes twice is a list. Raises: Problem (400)."""
+    return parse_query(request.query.items(), shape)
+
+
+def parse_query(pairs: Iterable[tuple[str, str]], shape: type[T]) -> T:
+    """The same of the names and values of a query that came otherwise. Raises: Problem (400)."""
     query: dict[str, str] = {}
-    for name, value in request.query.items():
+    for name, value in pairs:
         query[name] = f"{query[name]},{value}" if name in query else value
     if any("\x00" in value for value in query.values()):
         raise Problem(400, "invalid", "The query holds the character U+0000, which no text may.")

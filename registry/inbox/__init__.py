@@ -7,6 +7,7 @@ Lists read columns rather than entities, and one query a kind of thing, however 
 from registry.inbox.lists import count_waiting, list_appeals
 from registry.inbox.matching import (
     Known,
+    ids_of,
     is_searching,
     load_known,
     matches,
@@ -54,6 +55,7 @@ __all__ = [
     "get_message",
     "get_summary",
     "get_thread",
+    "ids_of",
     "is_searching",
     "list_appeals",
     "load_known",

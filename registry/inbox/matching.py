@@ -66,6 +66,13 @@ async def load_known(session: AsyncSession, appeal_ids: Iterable[int]) -> dict[i
     }
 
 
+async def ids_of(session: AsyncSession, numbers: Iterable[str]) -> dict[str, int]:
+    """The ids of appeals by their numbers; what is not there is not among them."""
+    appeal = models.Appeal
+    wanted = select(col(appeal.number), col(appeal.id)).where(col(appeal.number).in_(set(numbers)))
+    return {row.number: row.id for row in await fetch(session, wanted)}
+
+
 async def _mentioned(session: AsyncSession, appeal_ids: set[int]) -> dict[int, set[int]]:
     mention = models.Mention
     found: dict[int, set[int]] = defaultdict(set)
