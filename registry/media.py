@@ -124,6 +124,16 @@ class MediaStore:
         head = b"".join([piece async for piece in self.stream(path, end=min(size, HEAD_BYTES))])
         return Glance(size=size, mime=sniff(head))
 
+    async def keep(self, path: str, content: bytes) -> None:
+        """Put what was made of a file beside it, in one step. Raises: Unavailable."""
+        with _translated(path):
+            await obstore.put_async(self._store, path, content)
+
+    def read(self, path: str) -> bytes:
+        """The whole file, for a thread: it blocks. Raises: NotFound, Unavailable."""
+        with _translated(path):
+            return bytes(obstore.get(self._store, path).bytes())
+
     async def delete(self, path: str) -> None:
         """Remove the file; one that is gone already is well. Raises: Unavailable."""
         try:

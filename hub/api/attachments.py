@@ -10,12 +10,20 @@ from urllib.parse import quote
 
 import structlog
 from aiohttp import web
+from msgspec import Struct
+from sqlalchemy import or_
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.api.exchange import id_of
+from hub import thumbnails
+from hub.api.exchange import id_of, read_query
+from hub.api.keys import PRINCIPAL
 from hub.keys import DATABASE, MEDIA
 from hub.problems import Problem
+from registry.access import message_visible_to
 from registry.errors import NotFound, RegistryError
-from registry.models import Attachment
+from registry.models import Attachment, Message
+from registry.operators import Principal
 
 log = structlog.get_logger(__name__)
 
@@ -42,24 +50,59 @@ class _Span(NamedTuple):
     end: int
 
 
+class FileQuery(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What `GET attachments/{id}` may be asked."""
+
+    thumbnail: bool = False
+    """A picture as WebP of at most 640 pixels, without what its camera wrote into it."""
+
+
 async def download(request: web.Request) -> web.StreamResponse:
-    """`GET attachments/{id}`, whole or the one range asked for."""
-    return await serve(request, id_of(request, "attachment"))
+    """`GET attachments/{id}`, whole or the one range asked for, or a picture made small."""
+    id_, asked = id_of(request, "attachment"), read_query(request, FileQuery)
+    async with request.config_dict[DATABASE].read() as session:
+        file = await _visible(session, id_, request[PRINCIPAL])
+    return await _send(request, file, thumbnail=asked.thumbnail)
 
 
 async def serve(request: web.Request, id_: int) -> web.StreamResponse:
-    """The file of an attachment. Raises: NotFound, Problem."""
+    """The file of an attachment, whoever asks. Raises: NotFound, Problem."""
     async with request.config_dict[DATABASE].read() as session:
         file = await session.get(Attachment, id_)
     if file is None:
         raise NotFound("attachment", id_)
-    path = _path(file)
+    return await _send(request, file)
+
+
+async def _visible(session: AsyncSession, id_: int, viewer: Principal) -> Attachment:
+    """The file, if the viewer may see its appeal, or brought it in. Raises: NotFound."""
+    found = await session.exec(
+        select(Attachment)
+        .outerjoin(Message, col(Message.id) == col(Attachment.message_id))
+        .where(
+            col(Attachment.id) == id_,
+            or_(col(Message.id).is_(None), message_visible_to(viewer)),
+        )
+    )
+    file = found.one_or_none()
+    waits = file is not None and file.message_id is None and viewer.teams is not None
+    if file is None or (waits and file.uploaded_by not in {None, viewer.actor}):
+        raise NotFound("attachment", id_)
+    return file
+
+
+async def _send(
+    request: web.Request, file: Attachment, *, thumbnail: bool = False
+) -> web.StreamResponse:
+    path, etag = _path(file), f'"{file.sha256 or file.id}"'
     media = request.config_dict[MEDIA]
     try:
         about = await media.glance(path)
+        if thumbnail:
+            path, etag = await thumbnails.thumbnail(media, path, about), f'{etag[:-1]}-small"'
+            about = await media.glance(path)
     except NotFound as error:
         raise Problem(404, "attachment_lost", "The file is gone from the media store.") from error
-    etag = f'"{file.sha256 or id_}"'
     headers = {
         **_SAFE,
         "ETag": etag,
@@ -82,7 +125,7 @@ async def serve(request: web.Request, id_: int) -> web.StreamResponse:
             await response.write(chunk)
     except RegistryError:
         # The answer has begun: cutting it short is the only way left to say that it is not whole.
-        log.exception("a file broke off", attachment=id_)
+        log.exception("a file broke off", attachment=file.id)
         if request.transport is not None:
             request.transport.abort()
         return response

@@ -133,9 +133,10 @@ ROUTES: tuple[Route, ...] = (
         path="/attachments/{id}",
         handler=attachments.download,
         role=Role.OPERATOR,
-        summary="The file of an attachment; one range of it if asked.",
+        summary="The file of an attachment, one range of it, or a picture made small.",
+        query=attachments.FileQuery,
         media="application/octet-stream",
-        problems=(404, 416),
+        problems=(400, 404, 415, 416),
     ),
     Route(
         method="GET",
