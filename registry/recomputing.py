@@ -26,6 +26,9 @@ SETTLING = timedelta(seconds=60)
 """By then every process knows the new office: what was opened meanwhile is looked at again."""
 
 
+_EVENTS = ("appeal.due_moved", "appeal.first_response_moved")
+
+
 class Step(StrEnum):
     """What came of one portion."""
 
@@ -56,7 +59,16 @@ def recompute_portion(office: Office, *, now: datetime) -> Script[Step]:
     moved = list(filter(None, (_moved(row, office, now=now) for row in rows)))
     yield _MOVE, [change for change, _ in moved]
     cause = ", ".join(progress.causes)
-    yield ADD_JOURNAL, [_entry(change[0], turned, cause, now=now) for change, turned in moved]
+    yield (
+        ADD_JOURNAL,
+        [
+            journal_row(
+                event, actor=SYSTEM, now=now, appeal_id=change[0], data={**turn, "cause": cause}
+            )
+            for change, turned in moved
+            for event, turn in turned.items()
+        ],
+    )
     progress = structs.replace(progress, moved=progress.moved + len(moved))
     if len(rows) == PORTION:
         yield from _keep(structs.replace(progress, after=rows[-1][0]), now=now)
@@ -71,7 +83,7 @@ def recompute_portion(office: Office, *, now: datetime) -> Script[Step]:
 
 
 def _moved(row: Row, office: Office, *, now: datetime) -> tuple[Row, dict[str, Any]] | None:
-    """The row's new deadlines and what turned; None where all is as it should be."""
+    """The row's new deadlines, and by event what turned; None where all is as it should be."""
     id_, kind, category, status, *times = row
     opened_at, *before, first_response_at, escalated_at = map(_time, times)
     assert opened_at is not None  # the column has no NULL
@@ -88,21 +100,11 @@ def _moved(row: Row, office: Office, *, now: datetime) -> tuple[Row, dict[str, A
     if not is_overdue(standing, now):
         escalated_at = None
     turned = {
-        name: {"from": _written(old), "to": _written(new)}
-        for name, old, new in zip(("due_at", "first_response_due"), before, after, strict=True)
+        event: {"from": _written(old), "to": _written(new)}
+        for event, old, new in zip(_EVENTS, before, after, strict=True)
         if old != new
     }
     return (id_, *after, escalated_at), turned
-
-
-def _entry(appeal_id: int, turned: dict[str, Any], cause: str, *, now: datetime) -> Row:
-    return journal_row(
-        "appeal.due_moved",
-        actor=SYSTEM,
-        now=now,
-        appeal_id=appeal_id,
-        data={**turned, "cause": cause},
-    )
 
 
 def _time(value: Any) -> datetime | None:

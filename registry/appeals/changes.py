@@ -16,6 +16,7 @@ from registry.appeals.choices import (
     clean_tags,
     is_of_team,
 )
+from registry.appeals.due import move_deadline
 from registry.appeals.history import History, note, turn
 from registry.appeals.locking import lock_appeal, number_of, refuse_merged
 from registry.appeals.notes import append_note
@@ -68,6 +69,11 @@ class Change(Struct, frozen=True, kw_only=True):
     remove_tags: tuple[str, ...] = ()
     duplicate_of: str | UnsetType | None = UNSET
     """The number of the appeal that it repeats. Nothing moves."""
+    due_at: datetime | UnsetType | None = UNSET
+    """A deadline that neither category nor calendar moves: a supervisor's right. None gives it back
+    to them."""
+    reason: str | None = None
+    """Why the deadline moves; an extension needs one."""
     read: bool = False
     """Count no message as unread any more; a mark of attention, which the journal does not keep."""
 
@@ -108,6 +114,9 @@ async def change_appeal(
         wanted = getattr(change, field)
         if wanted is not UNSET:
             turn(history, appeal, field, wanted)
+    if change.due_at is not UNSET and not by.is_at_least(Role.SUPERVISOR):
+        raise NotAllowed("A supervisor or an administrator sets deadlines; ask one of them.")
+    await move_deadline(session, appeal, change.due_at, history, reason=change.reason, now=now)
     if not isinstance(change.language, UnsetType):
         await _set_language(session, appeal.contact_id, change.language, history)
     if change.add_tags or change.remove_tags:
@@ -125,7 +134,7 @@ async def change_appeal(
             now=now,
             appeal_id=appeal.id,
             contact_id=appeal.contact_id,
-            data=history,
+            data={**history, "reason": change.reason} if change.reason else history,
         )
     if change.note:
         await append_note(session, appeal, change.note, by=by, now=now)
@@ -237,6 +246,8 @@ def _move(appeal: Appeal, status: Status, history: History, *, now: datetime) ->
     else:
         turn(history, appeal, "resolved_at", None)
         turn(history, appeal, "closed_at", None)
+    if status not in LIVE:
+        turn(history, appeal, "waiting_since", None)
 
 
 def _snooze(appeal: Appeal, change: Change, history: History, *, live: bool, now: datetime) -> None:

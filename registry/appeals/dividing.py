@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.appeals.choices import check_category
+from registry.appeals.due import give_deadlines
 from registry.appeals.history import History, note, turn
 from registry.appeals.locking import number_of, refuse_merged
 from registry.appeals.moving import (
@@ -195,4 +196,5 @@ async def _opened(
         .order_by(col(Attachment.id).desc())
     )
     own.latitude, own.longitude = found.first() or (None, None)
+    await give_deadlines(session, own)
     return own

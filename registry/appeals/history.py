@@ -75,7 +75,7 @@ COLUMNS: dict[str, Column] = {
         name: _time(name)
         for name in (
             "resolved_at", "closed_at", "snoozed_until", "due_at", "first_response_due",
-            "escalated_at",
+            "escalated_at", "waiting_since",
         )
     },
 }  # fmt: skip

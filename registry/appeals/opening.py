@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from registry import types
 from registry.appeals.changes import Priority, set_tags
 from registry.appeals.choices import check_category, check_tag_count, check_team, clean_tags
+from registry.appeals.due import give_deadlines
 from registry.contacts import hold_contact
 from registry.errors import NotFound
 from registry.journal import record
@@ -34,6 +35,10 @@ class DeskChannel(StrEnum):
     PHONE = "phone"
     WEB = "web"
     EMAIL = "email"
+
+
+IN_PERSON = frozenset({DeskChannel.VISIT, DeskChannel.PHONE})
+"""How a citizen speaks with whoever writes it down: that is the first answer."""
 
 
 class Opening(Struct, frozen=True, kw_only=True):
@@ -99,6 +104,11 @@ async def open_appeal(
         address=opening.address,
         district=opening.district,
     )
+    if opening.channel in IN_PERSON:
+        appeal.first_response_at = now
+    else:
+        appeal.waiting_since = now
+    await give_deadlines(session, appeal)
     session.add(appeal)
     message = Message(
         appeal_id=appeal.id,
