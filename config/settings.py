@@ -246,6 +246,44 @@ class Live(_Table):
     """Milliseconds for which changes are gathered before they are shown."""
 
 
+def _issuer(url: str) -> str:
+    """As it is: the provider's tokens name it letter by letter."""
+    parts = urlsplit(url)
+    is_local = parts.hostname in {"127.0.0.1", "::1", "localhost"}
+    if url and (parts.scheme != "https" and not (is_local and parts.scheme == "http")):
+        raise ValueError("an address that starts with https:// is needed")
+    return url
+
+
+class Oidc(_Table):
+    """`[oidc]`: signing in through an OpenID provider; without an issuer there is none."""
+
+    issuer: Annotated[str, AfterValidator(_issuer)] = ""
+    client_id: str = ""
+    client_secret: SecretStr = SecretStr("")
+    name: str = "OpenID"
+    """What the button says."""
+    create: bool = False
+    """Whether somebody new becomes an operator by signing in."""
+    role_claim: str = ""
+    """The claim that tells roles or groups; empty where roles are given here."""
+    roles: dict[str, Literal["operator", "supervisor", "admin"]] = {}
+    """What each value of that claim makes of them."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is a provider."""
+        return bool(self.issuer)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.is_on and not (self.client_id and self.client_secret.get_secret_value()):
+            raise ValueError("issuer needs client_id and client_secret beside it")
+        if self.role_claim and not self.roles:
+            raise ValueError("role_claim needs [oidc.roles] with what its values mean")
+        return self
+
+
 class Log(_Table):
     """`[log]`: what the hub tells about its work."""
 
@@ -277,6 +315,7 @@ class Settings(_Table):
     threads: Threads = Threads()
     acknowledgement: Acknowledgement = Acknowledgement()
     numbers: Numbers = Numbers()
+    oidc: Oidc = Oidc()
     live: Live = Live()
     log: Log = Log()
     greeting: Annotated[dict[str, str], BeforeValidator(_greetings)] = GREETING

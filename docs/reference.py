@@ -100,7 +100,7 @@ def _value(section: Section, key: Key) -> str:
     path = [*section.name.split("."), key.name] if section.name else [key.name]
     environment = f"In the environment: `{variable(path)}`."
     info = _field(path)
-    if section.name.startswith("acknowledgement.channels."):
+    if section.name.startswith(("acknowledgement.channels.", "oidc.roles")):
         return f"For example `{key.shown}`. {environment}"
     if info is None:
         return f"Default: `{key.shown}`. {environment}"

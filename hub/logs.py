@@ -90,7 +90,7 @@ def secrets_of(settings: Settings) -> list[str]:
     The longest comes first because one may contain another.
     """
     urls = (settings.database.url.get_secret_value(), settings.bus.url)
-    found = [settings.secret_key.get_secret_value()]
+    found = [settings.secret_key.get_secret_value(), settings.oidc.client_secret.get_secret_value()]
     found += [urlsplit(url).password or "" for url in urls]
     for accounts in settings.channels.values():
         for keys in accounts.values():

@@ -94,6 +94,39 @@ async def open_session(
     return key
 
 
+async def replace_session(
+    session: AsyncSession,
+    ended: str,
+    operator: Operator,
+    stage: Stage,
+    *,
+    secret: SecretStr,
+    now: datetime,
+    address: str,
+    browser: str,
+    way: str,
+) -> str:
+    """End the session of that digest and open one that is a stage further, under a new key.
+
+    Of two who go on from one session at once, one does. Raises: NotFound.
+    """
+    done = await session.exec(
+        update(Session)
+        .where(
+            col(Session.digest) == ended,
+            col(Session.operator_id) == operator.id,
+            col(Session.ended_at).is_(None),
+        )
+        .values(ended_at=now)
+        .returning(col(Session.digest))
+    )
+    if done.first() is None:
+        raise NotFound("open session", ended)
+    return await open_session(
+        session, operator, stage, secret=secret, now=now, address=address, browser=browser, way=way
+    )
+
+
 async def find_session(
     session: AsyncSession, key: str, *, secret: SecretStr, now: datetime
 ) -> Found | None:

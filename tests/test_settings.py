@@ -196,6 +196,21 @@ def test_variables_that_belong_to_somebody_else_are_left_alone(tmp_path: Path) -
             ENVIRON,
             "numbers.prefix: a text of the form ^[A-Z]{2,5}$ is needed.",
         ),
+        (
+            '[oidc]\nissuer = "http://id.example.kz"',
+            ENVIRON,
+            "oidc.issuer: an address that starts with https:// is needed.",
+        ),
+        (
+            '[oidc]\nissuer = "https://id.example.kz"\nclient_id = "hub"',
+            ENVIRON,
+            "oidc: issuer needs client_id and client_secret beside it.",
+        ),
+        (
+            '[oidc]\nrole_claim = "groups"',
+            ENVIRON,
+            "oidc: role_claim needs [oidc.roles] with what its values mean.",
+        ),
         ("[channels]\ntelegram = 1", ENVIRON, "channels.telegram: a table is needed."),
         (
             "[channels.telegram.'глав ный']\n",
@@ -326,6 +341,7 @@ def test_no_secret_shows_in_a_repr(tmp_path: Path) -> None:
         '[database]\nurl = "s3cr3t"',
         '[bus]\nurl = "s3cr3t"',
         "[channels.telegram]\nmain = 's3cr3t'",
+        '[oidc]\nissuer = "https://id.example.kz"\nclient_secret = "s3cr3t"',
         "channels = 's3cr3t'",
     ],
 )
@@ -350,8 +366,9 @@ def test_the_example_loads_as_it_stands(tmp_path: Path) -> None:
 
 def test_the_example_has_every_key_and_no_other() -> None:
     written = set(_written_keys(tomllib.loads(_uncommented())))
-    open_tables = {("acknowledgement", "text"), ("acknowledgement", "channels")}
+    open_tables = {("acknowledgement", "text"), ("acknowledgement", "channels"), ("oidc", "roles")}
     expected = set(keys()) - {("channels",), ("greeting",)} - open_tables
+    expected |= {("oidc", "roles", "operators")}
     expected |= {("greeting", language) for language in GREETING}
     expected |= {("acknowledgement", "text", language) for language in ACKNOWLEDGEMENT}
     expected |= {("acknowledgement", "channels", "sms", "ru")}
@@ -383,13 +400,16 @@ def test_a_key_that_is_commented_out_shows_its_default() -> None:
             assert values == usual[table], table
             continue
         for key, value in values.items():
-            if (table, key) in {("media", "url"), ("acknowledgement", "channels")}:
-                continue  # a folder beside the file; an example of other words
+            if (table, key) in {("media", "url"), ("acknowledgement", "channels"), _ROLES}:
+                continue  # a folder beside the file; examples of other words, and of roles
             default = Settings.model_fields[table].default
             expected = default[key] if isinstance(default, dict) else getattr(default, key)
             if isinstance(expected, SecretStr):
                 expected = expected.get_secret_value()
             assert value == (list(expected) if isinstance(expected, tuple) else expected), key
+
+
+_ROLES = ("oidc", "roles")
 
 
 def _uncommented() -> str:
