@@ -1,8 +1,8 @@
 """What the browser says: it finds these words in the page, so that there is one catalogue."""
 
-from collections.abc import Callable
-
 from hub.views import labels
+from hub.views.desk_words import desk_words
+from hub.views.plurals import plural
 from hub.web.i18n import gettext as _
 from hub.web.i18n import ngettext, pgettext
 
@@ -10,6 +10,7 @@ from hub.web.i18n import ngettext, pgettext
 def words() -> dict[str, object]:
     """The words in the language in use."""
     return {
+        **desk_words(),
         "units": {
             "d": pgettext("days", "d"),
             "h": pgettext("hours", "h"),
@@ -92,12 +93,3 @@ def composer() -> dict[str, object]:
             "mixed": _("Kazakh and Russian"),
         },
     }
-
-
-_SAMPLES = {"one": 1, "few": 2, "many": 5, "other": 100}
-"""A number of each form that `Intl.PluralRules` may name in our languages."""
-
-
-def plural(say: Callable[[int], str]) -> dict[str, str]:
-    """Every form of a message that counts, by the name of the form."""
-    return {form: say(number) for form, number in _SAMPLES.items()}
