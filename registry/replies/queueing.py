@@ -212,6 +212,10 @@ def _note_reply(appeal: Appeal, *, now: datetime) -> dict[str, Any]:
         appeal.status = Status.OPEN
     appeal.message_count += 1
     appeal.unread = 0
+    appeal.waiting_since = None
+    appeal.first_response_at = appeal.first_response_at or now
+    if appeal.due_at is None or appeal.due_at > now:
+        appeal.escalated_at = None  # a first answer was all that it was late with
     appeal.last_message_at = max(appeal.last_message_at, now)
     return data
 
