@@ -511,7 +511,9 @@ class Draft(Table, table=True):
     appeal_id: int = Field(sa_column=Column(Id, ForeignKey("appeals.id"), primary_key=True))
     content: dict[str, Any] = _json()
     """Text, mode, place and uploads, as the composer has them."""
-    version: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
+    version: int = Field(sa_column=Column(Id, nullable=False))
+    """Milliseconds of the moment when it was begun, and one more with each time it was saved: a
+    draft that was begun anew is never taken for the one before."""
     saved_at: datetime = _time()
 
 
@@ -519,6 +521,21 @@ class SavedReply(Table, table=True):
     """A text that is written often, in the languages it exists in."""
 
     __tablename__ = "saved_replies"
+    __table_args__ = (
+        _partial(
+            "uq_saved_replies_team_name",
+            "team",
+            "name",
+            unique=True,
+            where="deleted_at IS NULL AND team IS NOT NULL",
+        ),
+        _partial(
+            "uq_saved_replies_name",
+            "name",
+            unique=True,
+            where="deleted_at IS NULL AND team IS NULL",
+        ),
+    )
 
     id: int = _id()
     name: str
@@ -526,7 +543,7 @@ class SavedReply(Table, table=True):
     team: str | None = None
     """Whose it is; None for everybody's."""
     bodies: dict[str, str] = _json()
-    """By language; {name}, {number} and {deadline} are filled in."""
+    """By language; {name}, {number}, {deadline} and {operator} are filled in."""
     changed_at: datetime = _time()
     deleted_at: datetime | None = _time(nullable=True)
 

@@ -96,6 +96,23 @@ def upgrade() -> None:
         sa.Column("deleted_at", UtcTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_replies")),
     )
+    op.create_index(
+        "uq_saved_replies_name",
+        "saved_replies",
+        ["name"],
+        unique=True,
+        postgresql_where=sa.text("deleted_at IS NULL AND team IS NULL"),
+        sqlite_where=sa.text("deleted_at IS NULL AND team IS NULL"),
+    )
+    op.create_index(
+        "uq_saved_replies_team_name",
+        "saved_replies",
+        ["team", "name"],
+        unique=True,
+        postgresql_where=sa.text("deleted_at IS NULL AND team IS NOT NULL"),
+        sqlite_where=sa.text("deleted_at IS NULL AND team IS NOT NULL"),
+    )
+
     op.create_table(
         "search_documents",
         sa.Column("appeal_id", Id, autoincrement=False, nullable=False),
@@ -211,7 +228,7 @@ def upgrade() -> None:
         sa.Column("operator_id", Id, nullable=False),
         sa.Column("appeal_id", Id, nullable=False),
         sa.Column("content", Json, server_default="{}", nullable=False),
-        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("version", Id, nullable=False),
         sa.Column("saved_at", UtcTime(), nullable=False),
         sa.ForeignKeyConstraint(["appeal_id"], ["appeals.id"], name=op.f("fk_drafts_appeal_id")),
         sa.ForeignKeyConstraint(
