@@ -16,7 +16,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -29,12 +29,15 @@ from hub import api, files, tracking, views, webhooks
 from hub.api.keys import REPLAY
 from hub.context import context_of
 from hub.health import healthz, readyz
-from hub.keys import BUS, CLOCK, CONNECTORS, DATABASE, MEDIA, METERS, SETTINGS
+from hub.keys import BUS, CLOCK, CONNECTORS, DATABASE, MEDIA, METERS, OFFICE, SETTINGS
 from hub.metrics import Metrics
 from hub.tracking import tracking_links
 from hub.web import static
+from registry.current_office import CurrentOffice
 from registry.db import Database
+from registry.deadlines import Deadlines
 from registry.errors import RegistryError, Unavailable
+from registry.furnishing import open_office
 from registry.intake import Acknowledge, Rules
 from registry.media import MediaStore
 from registry.migrate import is_current, migrate
@@ -44,6 +47,7 @@ from workers.bus_local import LocalBus
 from workers.intake import Intake
 from workers.introductions import Introductions
 from workers.media import run_media
+from workers.office import keep_current, office_ticks
 from workers.outbox import Pace, run_outbox
 from workers.polling import run_polling
 from workers.schedule import check_accounts, run_schedule
@@ -79,6 +83,7 @@ class Hub:
     metrics: Metrics
     traffic: Traffic
     introductions: Introductions
+    office: CurrentOffice
     clock: Clock
     owner: str
     """This process's name in leases."""
@@ -128,12 +133,14 @@ async def open_hub(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterat
     async with contextlib.AsyncExitStack() as stack:
         database = await _open_database(settings)
         stack.push_async_callback(database.close)
+        office = await _furnished(database, settings, now=clock())
         context = context_of(settings, database, clock=clock)
         media = MediaStore(settings.media.url, folder=settings.folder / "var" / "media")
         connectors = open_accounts(settings.channels, context)
         for connector in connectors.values():
             stack.push_async_callback(connector.close)
-        intake = Intake(database, connectors, rules=rules_of(settings), clock=clock, meters=metrics)
+        rules = rules_of(settings, deadlines=office.deadlines)
+        intake = Intake(database, connectors, rules=rules, clock=clock, meters=metrics)
         bus = LocalBus(intake.process, capacity=settings.bus.queue)
         stack.push_async_callback(bus.close)
         intake.bus = bus
@@ -149,19 +156,21 @@ async def open_hub(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterat
             metrics=metrics,
             traffic=traffic,
             introductions=introductions,
+            office=office,
             clock=clock,
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
         )
 
 
-def rules_of(settings: Settings) -> Rules:
-    """What the settings say about registering."""
+def rules_of(settings: Settings, *, deadlines: Deadlines | None = None) -> Rules:
+    """What the settings say about registering; without `deadlines` none are kept."""
     return Rules(
         join_window=timedelta(hours=settings.threads.join_window_hours),
         number_prefix=settings.numbers.prefix,
         zone=ZoneInfo(settings.timezone),
         greetings=settings.greeting,
         acknowledge=_acknowledge(settings),
+        deadlines=deadlines,
     )
 
 
@@ -202,6 +211,7 @@ def application(hub: Hub) -> web.Application:
     app[CONNECTORS] = hub.connectors
     app[CLOCK] = hub.clock
     app[METERS] = hub.metrics
+    app[OFFICE] = hub.office
     app[REPLAY] = hub.intake.replay
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
@@ -230,6 +240,13 @@ async def _open_database(settings: Settings) -> Database:
     return database
 
 
+async def _furnished(database: Database, settings: Settings, *, now: datetime) -> CurrentOffice:
+    try:
+        return await open_office(database, zone=ZoneInfo(settings.timezone), now=now)
+    except Unavailable as error:
+        raise CannotStart(f"database.url: {error}") from error
+
+
 def _loops(
     hub: Hub, *, only: frozenset[str], stopping: asyncio.Event
 ) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
@@ -256,10 +273,14 @@ def _loops(
         )  # fmt: skip
 
     async def schedule() -> None:
+        ticks = office_ticks(hub.office, database=hub.database, clock=hub.clock)
         await run_schedule(
             hub.connectors, database=hub.database, bus=hub.bus, owner=hub.owner,
-            stopping=stopping, clock=hub.clock,
+            stopping=stopping, clock=hub.clock, ticks=ticks,
         )  # fmt: skip
+
+    async def office() -> None:
+        await keep_current(hub.office, database=hub.database, stopping=stopping)
 
     async def traffic() -> None:
         await run_traffic(hub.traffic, database=hub.database, stopping=stopping)
@@ -274,8 +295,9 @@ def _loops(
     }
     loops = [loop for role, found in roles.items() if role in only for loop in found]
     if only & {"web", "polling"}:
-        # Deliveries come in here: what they bring is counted, and who wrote is asked after.
-        loops += [("traffic", traffic), ("introductions", introductions)]
+        # Deliveries come in here: what they bring is counted and gets its deadlines, and who wrote
+        # is asked after.
+        loops += [("traffic", traffic), ("introductions", introductions), ("office", office)]
     return loops
 
 

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from config.settings import Settings
 from connectors.base import Connector
+from registry.current_office import CurrentOffice
 from registry.db import Database
 from registry.media import MediaStore
 from registry.types import AccountKey, Clock
@@ -19,3 +20,4 @@ BUS = web.AppKey("bus", Bus)
 CONNECTORS = web.AppKey("connectors", Mapping[AccountKey, Connector])
 CLOCK: web.AppKey[Clock] = web.AppKey("clock")
 METERS = web.AppKey("meters", Meters)
+OFFICE = web.AppKey("office", CurrentOffice)

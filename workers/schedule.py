@@ -1,7 +1,7 @@
 """The ticks: what is looked after by the clock, each under a lease so that one process does it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -49,8 +49,9 @@ async def run_schedule(
     owner: str,
     stopping: asyncio.Event,
     clock: Clock = utc_now,
+    ticks: Sequence[Tick] = (),
 ) -> None:
-    """Tick until `stopping`."""
+    """Tick until `stopping`: `ticks`, and what is looked after here."""
 
     async def check() -> None:
         await refresh_accounts(connectors)
@@ -74,6 +75,7 @@ async def run_schedule(
         Tick("outbox", 5, tidy),
         Tick("forget", 3600, forget),
         Tick("changes", 600, shorten),
+        *ticks,
     ):
         first = clock() + timedelta(seconds=0 if tick.at_once else tick.seconds)
         scheduler.add_job(
