@@ -62,6 +62,14 @@ def bare_server() -> Iterator[Running]:
 
 
 @contextmanager
+def page_server(size: int) -> Iterator[Running]:
+    """The ceiling of a page: a handler that answers with so many bytes of HTML."""
+    command = [sys.executable, "-m", "bench.servers", "page", str(size)]
+    with _started(command, folder=None) as running:
+        yield running
+
+
+@contextmanager
 def provider_server() -> Iterator[Running]:
     """A Bot API that takes every message at once; GET /taken tells which, and when."""
     with _started([sys.executable, "-m", "bench.servers", "provider"], folder=None) as running:
@@ -127,6 +135,17 @@ async def _bare() -> None:
     await _serve(app)
 
 
+async def _page(size: int) -> None:
+    html = "x" * size
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(text=html, content_type="text/html")
+
+    app = web.Application()
+    app.router.add_get("/page", answer)
+    await _serve(app)
+
+
 async def _provider() -> None:
     texts: list[str] = []
     moments: list[float] = []
@@ -177,6 +196,8 @@ def _main() -> None:
             hub_app.run(_bare)
         case "provider":
             hub_app.run(_provider)
+        case "page":
+            hub_app.run(lambda: _page(int(sys.argv[2])))
         case kind:
             path, unlimited = Path(sys.argv[2]), kind == "unlimited-hub"
             hub_app.run(lambda: _hub(path, unlimited=unlimited))
