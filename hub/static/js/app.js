@@ -1,4 +1,25 @@
 // The entry of every page: brings everything to life, and says when that is done.
-import "./dialogs.js";
+import "./times.js";
+import "./forms.js";
+import "./media.js";
+
+import * as bulk from "./bulk.js";
+import { learn } from "./commands.js";
+import * as filters from "./filters.js";
+import * as keys from "./keys.js";
+import * as menus from "./menus.js";
+import { navigate } from "./navigation.js";
+import { remember } from "./palette.js";
+import { showTheme } from "./preferences.js";
+
+learn();
+// A menu takes its keys before the commands do.
+menus.listen();
+keys.listen();
+bulk.listen();
+filters.listen();
+remember();
+navigate();
+showTheme();
 
 document.documentElement.dataset.ready = "";

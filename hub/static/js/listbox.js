@@ -76,7 +76,7 @@ export function matches(text, typed) {
   return folded(typed)
     .split(/\s+/)
     .filter(Boolean)
-    .every((word) => new RegExp(`(^|[^\\p{L}\\p{N}])${escaped(word)}`, "u").test(there));
+    .every((word) => new RegExp(`(^|[^\\p{L}\\p{M}\\p{N}])${escaped(word)}`, "u").test(there));
 }
 
 function escaped(word) {

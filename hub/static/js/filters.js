@@ -1,0 +1,81 @@
+// The filters of a list: what is chosen is in the address, so that it can be kept and sent.
+import { api, tell } from "./api.js";
+import { ask } from "./dialogs.js";
+import { openList } from "./navigation.js";
+import { inputValue, momentOf } from "./times.js";
+import { toast } from "./toasts.js";
+import { format, words } from "./words.js";
+
+const LATER = 400;
+/** Milliseconds after which a day that is being typed is taken for meant. */
+
+/** The address of the list that the form asks for. */
+export function address(form) {
+  const asked = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) {
+    if (value !== "") asked.set(name, value);
+  }
+  for (const input of form.querySelectorAll("[data-moment]")) {
+    if (input.value) asked.set(input.dataset.moment, new Date(momentOf(input.value)).toISOString());
+  }
+  return `/inbox?${asked}`;
+}
+
+/** Ask for a name, and keep the list that is shown under it. */
+export async function saveView() {
+  const given = await ask({
+    title: words.ask.view,
+    ok: words.ask.view_ok,
+    fields: [
+      { name: "name", kind: "text", label: words.ask.view_name, required: true },
+      ...(words.ask.view_shared
+        ? [{ name: "shared", kind: "check", label: words.ask.view_shared }]
+        : []),
+    ],
+  });
+  if (!given) return;
+  try {
+    await api("POST", "views", {
+      name: given.name,
+      query: Object.fromEntries(new URLSearchParams(location.search)),
+      shared: given.shared ?? false,
+    });
+    toast(format(words.ask.view_kept, { name: given.name }));
+  } catch (error) {
+    tell(error);
+  }
+}
+
+/** The days of a form are those of the office, wherever the browser stands. */
+function showDays() {
+  const asked = new URLSearchParams(location.search);
+  for (const input of document.querySelectorAll("#filters [data-moment]")) {
+    const at = asked.get(input.dataset.moment);
+    if (at) input.value = inputValue(Date.parse(at)).slice(0, 10);
+  }
+}
+
+let timer = 0;
+
+function show(form, wait = 0) {
+  clearTimeout(timer);
+  timer = setTimeout(() => form.isConnected && openList(address(form), { keep: true }), wait);
+}
+
+/** Listen. */
+export function listen() {
+  const list = document.getElementById("list");
+  if (!list) return;
+  showDays();
+  document.addEventListener("tereze:listed", showDays);
+  list.addEventListener("change", (event) => {
+    const form = event.target.form;
+    if (form?.id !== "filters" || !event.target.matches("[data-filter], [data-moment]")) return;
+    show(form, event.target.matches("[data-moment]") ? LATER : 0);
+  });
+  list.addEventListener("submit", (event) => {
+    if (event.target.id !== "filters") return;
+    event.preventDefault();
+    show(event.target);
+  });
+}
