@@ -709,14 +709,47 @@ class AppealChange(Table, table=True):
 
 
 class SearchDocument(Table, table=True):
-    """The words of an appeal as search knows them (see registry.search)."""
+    """The words of an appeal as search knows them (see registry.search).
+
+    They are indexed beside the tables: by FTS5 on SQLite, where triggers keep `search_words`, and
+    by an index of lexemes on PostgreSQL.
+    """
 
     __tablename__ = "search_documents"
 
     appeal_id: int = Field(sa_column=Column(Id, primary_key=True, autoincrement=False))
+    shelf: str = _text()
+    """Begins each of its lexemes on PostgreSQL (see SearchShelf)."""
     words: str = _text()
-    """Folded and stemmed, with spaces between."""
-    indexed_at: datetime = _time()
+    """Folded and stemmed, with single spaces between."""
+
+
+class SearchShelf(Table, table=True):
+    """Some thousand documents that stand next to each other in time, for PostgreSQL.
+
+    Its index knows no order. So the newest shelf is looked through first, then the one before, and
+    the search ends with the shelf that fills the page.
+    """
+
+    __tablename__ = "search_shelves"
+
+    first_id: int = Field(sa_column=Column(Id, primary_key=True, autoincrement=False))
+    """Its documents are of the appeals from this one on, to the first of the next shelf."""
+    code: str
+
+
+class SearchProgress(Table, table=True):
+    """How far the documents follow what changes. One row."""
+
+    __tablename__ = "search_progress"
+
+    id: int = Field(sa_column=Column(Id, primary_key=True, autoincrement=False))
+    version: int
+    """Of the folding: when it changes, every document is written anew."""
+    cursor: str
+    """Of registry.changes."""
+    below: int | None = _plain_id()
+    """The documents of appeals from this one on are of that version; None when all are."""
 
 
 class Token(Table, table=True):

@@ -116,9 +116,23 @@ def upgrade() -> None:
     op.create_table(
         "search_documents",
         sa.Column("appeal_id", Id, autoincrement=False, nullable=False),
+        sa.Column("shelf", sa.Text(), server_default="", nullable=False),
         sa.Column("words", sa.Text(), server_default="", nullable=False),
-        sa.Column("indexed_at", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("appeal_id", name=op.f("pk_search_documents")),
+    )
+    op.create_table(
+        "search_progress",
+        sa.Column("id", Id, autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("cursor", sa.String(), nullable=False),
+        sa.Column("below", Id, nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_search_progress")),
+    )
+    op.create_table(
+        "search_shelves",
+        sa.Column("first_id", Id, autoincrement=False, nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("first_id", name=op.f("pk_search_shelves")),
     )
     op.create_table(
         "teams",
@@ -436,5 +450,41 @@ def _postgresql(table: str, event: str, differing: tuple[str, ...], select: str)
     return function, trigger
 
 
-_SQLITE = tuple(_sqlite(*change) for change in _CHANGES)
-_POSTGRESQL = tuple(text for change in _CHANGES for text in _postgresql(*change))
+# What a document's words are found by. On SQLite a change takes the old words out of the index and
+# puts the new ones in; without positions (detail) the index is half as large.
+_PUT_IN = "INSERT INTO search_words (rowid, words) VALUES (new.appeal_id, new.words);"
+_TAKE_OUT = (
+    "INSERT INTO search_words (search_words, rowid, words) "
+    "VALUES ('delete', old.appeal_id, old.words);"
+)
+_SQLITE_WORDS = (
+    """
+    CREATE VIRTUAL TABLE search_words USING fts5(
+      words, content='search_documents', content_rowid='appeal_id', columnsize=0, detail=none,
+      tokenize="ascii tokenchars '_'")
+    """,
+    f"""
+    CREATE TRIGGER search_documents_insert_indexes AFTER INSERT ON search_documents
+    BEGIN {_PUT_IN} END
+    """,
+    f"""
+    CREATE TRIGGER search_documents_update_indexes AFTER UPDATE OF words ON search_documents
+    BEGIN {_TAKE_OUT} {_PUT_IN} END
+    """,
+    f"""
+    CREATE TRIGGER search_documents_delete_indexes AFTER DELETE ON search_documents
+    BEGIN {_TAKE_OUT} END
+    """,
+)
+
+# A list of what came last would have to be read through for each shelf: entries go in at once.
+_POSTGRESQL_WORDS = (
+    """
+    CREATE INDEX ix_search_documents_words ON search_documents USING gin (
+      array_to_tsvector(string_to_array(shelf || replace(words, ' ', ' ' || shelf), ' ')))
+      WITH (fastupdate = off)
+    """,
+)
+
+_SQLITE = (*(_sqlite(*change) for change in _CHANGES), *_SQLITE_WORDS)
+_POSTGRESQL = (*(text for change in _CHANGES for text in _postgresql(*change)), *_POSTGRESQL_WORDS)
