@@ -33,6 +33,8 @@ from hub.keys import BUS, CLOCK, CONNECTORS, DATABASE, MEDIA, METERS, OFFICE, SE
 from hub.metrics import Metrics
 from hub.tracking import tracking_links
 from hub.web import static
+from hub.web.first_start import tell_setup_code
+from hub.web.oidc import PROVIDER, Provider
 from registry.current_office import CurrentOffice
 from registry.db import Database
 from registry.deadlines import Deadlines
@@ -116,6 +118,8 @@ async def serve(
                 log.info("ready", address=address, accounts=[str(key) for key in hub.connectors])
                 if ready is not None:
                     ready(address)
+                if "web" in only:
+                    await tell_setup_code(hub.database, settings, clock=hub.clock)
                 await stopping.wait()
                 log.info("stopping")
                 registering.cancel()
@@ -213,6 +217,7 @@ def application(hub: Hub) -> web.Application:
     app[METERS] = hub.metrics
     app[OFFICE] = hub.office
     app[REPLAY] = hub.intake.replay
+    app[PROVIDER] = Provider(hub.settings.oidc, public_url=hub.settings.public_url, clock=hub.clock)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", hub.metrics.expose)

@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.errors import RegistryError
+from registry.first_admin import is_nobody_here
 from registry.journal import SYSTEM, record
 from registry.models import Operator
 from registry.operators import Role, add_operator
@@ -31,6 +32,10 @@ class Identity(Struct, frozen=True, kw_only=True):
 class NotOurs(RegistryError):
     """The provider knows them and we do not; the sentence says what can be done."""
 
+    def __init__(self, sentence: str, code: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
 
 async def operator_for(
     session: AsyncSession,
@@ -46,13 +51,13 @@ async def operator_for(
     where roles are given here. Raises: NotOurs, Unacceptable, Taken.
     """
     if roles is not None and not roles:
-        raise NotOurs("Your account has no role here; ask whoever keeps the accounts.")
+        raise NotOurs("Your account has no role here; ask whoever keeps the accounts.", "no_role")
     role = None if roles is None else max(roles, key=list(Role).index)
     operator = await _known(session, identity)
     if operator is None:
         operator = await _new(session, identity, create=create, role=role, now=now)
     if operator.disabled_at is not None:
-        raise NotOurs("Your account here is disabled; ask an administrator.")
+        raise NotOurs("Your account here is disabled; ask an administrator.", "disabled")
     if operator.subject is None:
         operator.subject = identity.subject
         data = {"operator": str(operator.id), "subject": identity.subject}
@@ -79,10 +84,15 @@ async def _known(session: AsyncSession, identity: Identity) -> Operator | None:
 async def _new(
     session: AsyncSession, identity: Identity, *, create: bool, role: Role | None, now: datetime
 ) -> Operator:
-    if not create:
-        raise NotOurs("There is no account for you here; ask an administrator to add you.")
+    # Else whoever comes first would shut the door to the first administrator.
+    if not create or (role is not Role.ADMIN and await is_nobody_here(session)):
+        raise NotOurs(
+            "There is no account for you here; ask an administrator to add you.", "unknown"
+        )
     if identity.email is None or not identity.verified:
-        raise NotOurs("The provider tells no verified e-mail address of yours, which is needed.")
+        raise NotOurs(
+            "The provider tells no verified e-mail address of yours, which is needed.", "unverified"
+        )
     return await add_operator(
         session, email=identity.email, name=identity.name or identity.email,
         role=role or Role.OPERATOR, password_hash=None, actor=SYSTEM, now=now,

@@ -72,6 +72,10 @@ class Taken(RegistryError):
 class Unacceptable(RegistryError):
     """A name, an e-mail address or a password that cannot be used; the sentence says why."""
 
+    def __init__(self, sentence: str, code: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
 
 # --- Operators ----------------------------------------------------------------------------------
 
@@ -248,7 +252,7 @@ def clean_email(email: str) -> str:
     """The address in lower case. Raises: Unacceptable."""
     cleaned = email.strip().lower()
     if len(cleaned) > 254 or not _EMAIL.fullmatch(cleaned):
-        raise Unacceptable(f"{email!r} is no e-mail address; write it as name@example.kz.")
+        raise Unacceptable(f"{email!r} is no e-mail address; write it as name@example.kz.", "email")
     return cleaned
 
 
@@ -256,7 +260,7 @@ def clean_name(name: str) -> str:
     """The name without needless spaces. Raises: Unacceptable."""
     cleaned = " ".join(name.split())
     if not cleaned or len(cleaned) > MAX_NAME or not cleaned.isprintable():
-        raise Unacceptable(f"A name of 1 to {MAX_NAME} printable characters is needed.")
+        raise Unacceptable(f"A name of 1 to {MAX_NAME} printable characters is needed.", "name")
     return cleaned
 
 

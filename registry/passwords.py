@@ -27,9 +27,13 @@ _threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
 async def hash_password(password: str) -> str:
     """The argon2id hash, made in a thread: call it before the transaction. Raises: Unacceptable."""
     if len(password) < MIN_PASSWORD:
-        raise Unacceptable(f"The password is too short; take at least {MIN_PASSWORD} characters.")
+        raise Unacceptable(
+            f"The password is too short; take at least {MIN_PASSWORD} characters.", "password_short"
+        )
     if len(password) > MAX_PASSWORD:
-        raise Unacceptable(f"The password is too long; take at most {MAX_PASSWORD} characters.")
+        raise Unacceptable(
+            f"The password is too long; take at most {MAX_PASSWORD} characters.", "password_long"
+        )
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(_threads, _hasher.hash, _spelled(password))
 

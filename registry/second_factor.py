@@ -59,10 +59,17 @@ def begin_enrolment(
     operator: Operator, *, issuer: str, secret: SecretStr, now: datetime
 ) -> Enrolment:
     """A new secret for an operator; it is kept by whoever asked, sealed, until it is confirmed."""
-    made = pyotp.random_base32()
-    uri = pyotp.TOTP(made, interval=STEP).provisioning_uri(name=operator.email, issuer_name=issuer)
-    until = int(now.timestamp()) + ENROLMENT_SECONDS
+    made, until = pyotp.random_base32(), int(now.timestamp()) + ENROLMENT_SECONDS
     sealed = seal(secret, _ENROLMENT, f"{operator.id}:{until}:{made}")
+    return enrolment_of(operator, sealed, issuer=issuer, secret=secret, now=now)
+
+
+def enrolment_of(
+    operator: Operator, sealed: str, *, issuer: str, secret: SecretStr, now: datetime
+) -> Enrolment:
+    """The enrolment that was begun, to be shown once more. Raises: NotBegun."""
+    made = _unsealed(operator, sealed, secret=secret, now=now)
+    uri = pyotp.TOTP(made, interval=STEP).provisioning_uri(name=operator.email, issuer_name=issuer)
     return Enrolment(secret=made, uri=uri, sealed=sealed)
 
 

@@ -61,7 +61,8 @@ async def add_team(
     if not _KEY.fullmatch(key):
         raise Unacceptable(
             f"{key!r} is no key of a team; take up to 32 small Latin letters, digits, - and _, "
-            "a letter first."
+            "a letter first.",
+            "key",
         )
     cleaned = clean_name(name)
     try:

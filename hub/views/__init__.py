@@ -2,11 +2,15 @@
 
 from aiohttp import web
 
-from hub.views import channels, inbox, labels, thread
+from hub.views import account, channels, inbox, labels, setup, signin, signin_elsewhere, thread
 from hub.views.words import words
 from hub.web.pages import Page, add_pages
 
 PAGES: tuple[Page, ...] = (
+    *signin.PAGES,
+    *signin_elsewhere.PAGES,
+    *setup.PAGES,
+    *account.PAGES,
     *inbox.PAGES,
     *channels.PAGES,
     *thread.PAGES,

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import aiohttp
-import msgspec
 from aiohttp import web
 from msgspec import Struct
 
@@ -267,13 +266,3 @@ async def _asked(
         said = found.get("error") if isinstance(found, dict) else None
         raise ProviderFailed(f"it answered {status}: {str(said)[:100]}")
     return found
-
-
-def sealed_journey(journey: Journey) -> str:
-    """A journey as text."""
-    return msgspec.json.encode(journey).decode()
-
-
-def journey_of(text: str) -> Journey:
-    """A journey from its text. Raises: msgspec.DecodeError."""
-    return msgspec.json.decode(text, type=Journey)

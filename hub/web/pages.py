@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from hub.keys import CLOCK, SETTINGS
 from hub.web import i18n
-from hub.web.sessions import Forbidden, check_origin, recognise
+from hub.web.sessions import Forbidden, check_origin, is_secure, recognise
 from hub.web.signed import SESSION
 from hub.web.static import static_url
 from registry.errors import Unavailable
@@ -185,7 +185,10 @@ def add_pages(
     """
     app[TEMPLATES] = environment(found_everywhere)
     for page in pages:
-        handler = page.handler if page.role is None else _for_role(page.role, page.handler)
+        if page.role is None:
+            handler = _choosing_a_language(page.handler)
+        else:
+            handler = _for_role(page.role, page.handler)
         app.router.add_route(page.method, page.path, _for_session(handler))
 
 
@@ -203,6 +206,30 @@ def _for_session(handler: Handler) -> Handler:
             return render(request, "error.html", status=503, what="unavailable")
 
     return recognised
+
+
+def _choosing_a_language(handler: Handler) -> Handler:
+    """The handler of an open page, which can be had in another language by `?language=`."""
+
+    async def chosen(request: web.Request) -> web.StreamResponse:
+        code = request.query.get("language")
+        if code not in i18n.LANGUAGES or request.method != "GET":
+            return await handler(request)
+        rest = [(name, value) for name, value in request.query.items() if name != "language"]
+        place = f"{request.path}?{urlencode(rest)}" if rest else request.path
+        response = web.Response(status=303, headers={**HEADERS, "Location": place})
+        keep_language(response, request, code)
+        return response
+
+    return chosen
+
+
+def keep_language(response: web.StreamResponse, request: web.Request, code: str) -> None:
+    """Let the browser remember a language for a year."""
+    response.set_cookie(
+        LANGUAGE_COOKIE, code, path="/", max_age=365 * 24 * 3600, httponly=True, samesite="Lax",
+        secure=is_secure(request.config_dict[SETTINGS]),
+    )  # fmt: skip
 
 
 def _for_role(role: Role, handler: Handler) -> Handler:

@@ -106,7 +106,7 @@ async def new_hash(operator: Operator, password: str) -> str:
     """The hash of a password that is to replace an operator's. Raises: Unacceptable."""
     hashed = await hash_password(password)
     if await is_password(operator.password_hash, password):
-        raise Unacceptable("This is the password you have; choose another one.")
+        raise Unacceptable("This is the password you have; choose another one.", "password_same")
     return hashed
 
 
