@@ -18,6 +18,7 @@ from aiohttp.typedefs import Handler
 from connectors.base import Misconfigured, Retryable, SendError, Throttled, Uncertain
 from registry.appeals import NotAllowed
 from registry.contacts import BadPoint, UnknownPerson
+from registry.drafts import DraftChanged
 from registry.errors import (
     AlreadyHeld,
     BadValue,
@@ -32,7 +33,7 @@ from registry.errors import (
 )
 from registry.inbox import BadCursor
 from registry.media import TooLarge
-from registry.replies import ColleagueReplied, TakenBackAlready
+from registry.replies import ColleagueReplied, TakenBackAlready, TooLate
 
 log = structlog.get_logger(__name__)
 
@@ -142,6 +143,10 @@ def of_registry(error: RegistryError) -> Problem:
             return Problem(409, "colleague_replied", detail, colleague=told)
         case TakenBackAlready():
             return Problem(409, "taken_back", detail)
+        case TooLate():
+            return Problem(409, "too_late", detail, state=error.state)
+        case DraftChanged():
+            return Problem(409, "draft_changed", detail, draft=error.current)
         case NotAllowed():
             return Problem(403, "forbidden", detail)
         case TooLarge():

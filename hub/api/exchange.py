@@ -29,6 +29,13 @@ def json_response(
     )
 
 
+def nothing() -> web.Response:
+    """It is done, and there is nothing to tell."""
+    return web.Response(
+        status=204, headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    )
+
+
 async def read_body(request: web.Request, shape: type[T]) -> T:
     """The body in its shape; an empty one stands for `{}`. Raises: Problem (400, 413, 415)."""
     raw = await _read(request, limit=request.config_dict[SETTINGS].http.max_body)

@@ -122,7 +122,9 @@ def _responses(route: "Route") -> dict[str, Any]:
         schema: dict[str, Any] = {"$ref": _REF.format(name=route.returns.__name__)}
     else:
         schema = {} if route.media == _BYTES else {"type": "object"}
-    good = {"content": {route.media: {"schema": schema}}}
+    good: dict[str, Any] = {"content": {route.media: {"schema": schema}}}
+    if route.status == HTTPStatus.NO_CONTENT:
+        good = {}
     responses = {str(route.status): {"description": HTTPStatus(route.status).phrase, **good}}
     if route.media == _BYTES:
         for status in (206, 304):
@@ -157,6 +159,14 @@ _PROBLEM: dict[str, Any] = {
         "allowed": {"type": "array", "items": {"type": "string"}},
         "state": {"type": "string"},
         "limit": {"type": "integer"},
+        "colleague": {
+            "type": "object",
+            "description": "Who has answered meanwhile: message, name, at, beginning.",
+        },
+        "draft": {
+            "type": ["object", "null"],
+            "description": "What was saved on another screen; null where it was discarded or sent.",
+        },
     },
     "required": ["type", "title", "status", "detail", "code"],
 }

@@ -10,17 +10,20 @@ from hub.api import (
     buried,
     changing,
     channels,
+    drafts,
     listing,
     messages,
     openapi,
     replies,
     replying,
+    taking_back,
     uploads,
     ways,
 )
 from hub.api.route import Route
 from registry import inbox
 from registry.operators import Role
+from registry.uploads import Upload
 
 ROUTES: tuple[Route, ...] = (
     Route(
@@ -125,8 +128,17 @@ ROUTES: tuple[Route, ...] = (
         summary="Bring in a file for a reply.",
         upload=True,
         status=201,
-        returns=uploads.Upload,
+        returns=Upload,
         problems=(400, 408, 413, 415),
+    ),
+    Route(
+        method="DELETE",
+        path="/uploads/{id}",
+        handler=uploads.remove,
+        role=Role.OPERATOR,
+        summary="Remove a file of one's own that no message carries.",
+        status=204,
+        problems=(404,),
     ),
     Route(
         method="GET",
@@ -201,4 +213,6 @@ ROUTES: tuple[Route, ...] = (
         summary="This document.",
     ),
     *ways.ROUTES,
+    *taking_back.ROUTES,
+    *drafts.ROUTES,
 )

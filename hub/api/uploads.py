@@ -1,4 +1,4 @@
-"""Uploads: a file comes in before the reply that carries it."""
+"""Uploads: a file comes in before the reply that carries it, or is removed again."""
 
 import asyncio
 import re
@@ -8,9 +8,8 @@ from urllib.parse import unquote
 
 from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
-from msgspec import Struct
 
-from hub.api.exchange import attachment_url, invalid, json_response
+from hub.api.exchange import attachment_url, id_of, invalid, json_response, nothing
 from hub.api.keys import PRINCIPAL
 from hub.keys import CLOCK, DATABASE, MEDIA, SETTINGS
 from hub.problems import Problem
@@ -18,6 +17,7 @@ from registry.errors import RegistryError
 from registry.media import CHUNK_BYTES, Stored, TooLarge, refine
 from registry.models import Attachment
 from registry.types import AttachmentKind
+from registry.uploads import forget_removed, remove_upload, shown
 
 FIELD = "file"
 
@@ -27,16 +27,6 @@ IDLE_SECONDS = 60.0
 _SLACK_BYTES = 64 * 1024
 """What a multipart body may hold besides the file."""
 _MAX_FIELDS = 16
-
-
-class Upload(Struct, frozen=True, kw_only=True):
-    """A file that waits for its reply."""
-
-    id: str
-    name: str
-    mime: str
-    """What its first bytes say it is."""
-    size: int
 
 
 async def upload(request: web.Request) -> web.Response:
@@ -64,8 +54,20 @@ async def upload(request: web.Request) -> web.Response:
     except RegistryError:
         await media.delete(stored.path)
         raise
-    shown = Upload(id=str(row.id), name=name, mime=row.mime or stored.mime, size=stored.size)
-    return json_response(shown, status=201, headers={"Location": attachment_url(shown.id)})
+    answer = shown(row)
+    return json_response(answer, status=201, headers={"Location": attachment_url(answer.id)})
+
+
+async def remove(request: web.Request) -> web.Response:
+    """`DELETE uploads/{id}`: one's own, that no message carries."""
+    media, database = request.config_dict[MEDIA], request.config_dict[DATABASE]
+    async with database.write() as session:
+        removed = await remove_upload(session, id_of(request, "upload"), by=request[PRINCIPAL])
+    # Whatever stops us here: it is marked, and the schedule finishes what is.
+    await media.delete(removed.path)
+    async with database.write() as session:
+        await forget_removed(session, [removed.id])
+    return nothing()
 
 
 async def _file(reader: MultipartReader) -> BodyPartReader:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import ColumnElement, Row, case, func, select
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -24,7 +24,7 @@ async def read_messages(
     session: AsyncSession, chosen: ColumnElement[bool], *, attachment_url: AttachmentUrl
 ) -> list[Message]:
     """The chosen messages in the order in which they were written."""
-    message = models.Message
+    message, conversation, dispatch = models.Message, models.Conversation, models.Dispatch
     rows = await fetch(
         session,
         select(
@@ -43,7 +43,14 @@ async def read_messages(
             col(message.hidden_at),
             col(message.private_reply_to),
             col(message.language),
+            col(conversation.channel),
+            col(conversation.account),
+            case((col(dispatch.due_at) > col(dispatch.created_at), col(dispatch.due_at))).label(
+                "held_until"
+            ),
         )
+        .outerjoin(conversation, col(conversation.id) == col(message.conversation_id))
+        .outerjoin(dispatch, col(dispatch.message_id) == col(message.id))
         .where(chosen)
         .order_by(col(message.sent_at), col(message.sequence), col(message.id)),
     )
@@ -56,6 +63,8 @@ async def read_messages(
             text="" if row.deleted_at is not None else row.text,
             sent_at=row.sent_at,
             author=row.author,
+            channel=None if row.direction == "note" else row.channel,
+            account=None if row.direction == "note" else row.account,
             external_id=external_ids.get(row.id),
             reply_to=row.reply_to,
             attachments=attachments[row.id],
@@ -76,7 +85,12 @@ def _delivery(row: Row[Any]) -> Delivery | None:
     error = None
     if row.error_code is not None or row.error_reason is not None:
         error = DeliveryError(code=row.error_code, reason=row.error_reason)
-    return Delivery(state=DeliveryState(row.state), error=error, at=row.state_at)
+    return Delivery(
+        state=DeliveryState(row.state),
+        error=error,
+        at=row.state_at,
+        held_until=row.held_until if row.state == DeliveryState.QUEUED else None,
+    )
 
 
 async def _external_ids(session: AsyncSession, chosen: ColumnElement[bool]) -> dict[int, str]:

@@ -96,6 +96,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
     state: DeliveryState
     error: DeliveryError | None
     at: datetime | None
+    held_until: datetime | None
+    """Until when it waits at least, so that it can be taken back; None for what was not held."""
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -107,6 +109,9 @@ class Message(Struct, frozen=True, kw_only=True):
     """Empty for a message that its writer took back; the journal has what it said."""
     sent_at: datetime
     author: str
+    channel: str | None
+    account: str | None
+    """By which account of ours it came or goes; None for a note, and over the counter."""
     external_id: str | None
     """The provider's id; of a message in several parts, the first part's."""
     reply_to: str | None

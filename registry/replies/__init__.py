@@ -10,6 +10,7 @@ from registry.replies.planning import Plan, make_plan
 from registry.replies.previewing import Preview, preview_reply
 from registry.replies.queueing import TakenBackAlready, prepare_reply, queue_reply
 from registry.replies.retrying import RETRYABLE, retry_message
+from registry.replies.taking_back import TakenBack, TooLate, take_back
 from registry.replies.ways import Accounts, Reach, Way
 
 __all__ = [
@@ -21,7 +22,9 @@ __all__ = [
     "Preview",
     "Reach",
     "Reply",
+    "TakenBack",
     "TakenBackAlready",
+    "TooLate",
     "Via",
     "Way",
     "WayNow",
@@ -31,4 +34,5 @@ __all__ = [
     "preview_reply",
     "queue_reply",
     "retry_message",
+    "take_back",
 ]

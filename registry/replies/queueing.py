@@ -1,20 +1,19 @@
 """A reply: whether the channel can carry it, the message, and its dispatch, all at once."""
 
 import hashlib
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete
-from sqlmodel import col, select
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.access import visible_to
 from registry.appeals import change_appeal
 from registry.appeals.locking import lock_appeal, refuse_merged
+from registry.drafts import forget_draft
 from registry.errors import KeyReused, NotFound, RegistryError
-from registry.models import Appeal, Attachment, Dispatch, Draft, JournalEntry, Message
+from registry.models import Appeal, Dispatch, JournalEntry, Message
 from registry.operators import Principal
 from registry.replies.asked import Reply
 from registry.replies.collisions import check_colleagues
@@ -23,6 +22,7 @@ from registry.replies.snapshots import difference, snapshot
 from registry.replies.ways import Accounts, Kind, Way, carried_by, find_way, hold_way
 from registry.states import Status
 from registry.types import DeliveryState
+from registry.uploads import hold_uploads
 
 
 class TakenBackAlready(RegistryError):
@@ -86,7 +86,7 @@ async def queue_reply(
     if reply.seen_through is not None and not reply.even_so:
         await check_colleagues(session, appeal.id, seen_through=reply.seen_through, by=by)
     carried = await carried_by(session, way, appeal, reply.manner, now=now)
-    files = await _uploads(session, reply.attachment_ids)
+    files = await hold_uploads(session, reply.attachment_ids, by=by)
     parts = await planned(reply.text, files, carried, reply.manner, plan)
     conversation = way.conversation
     message = Message(
@@ -123,11 +123,7 @@ async def queue_reply(
     )
     await _note(session, appeal, message, reply, way, by=by, now=now)
     if reply.drop_draft:
-        await session.exec(
-            delete(Draft).where(
-                col(Draft.operator_id) == by.operator_id, col(Draft.appeal_id) == appeal.id
-            )
-        )
+        await forget_draft(session, appeal.id, by.operator_id)
     await session.flush()
     return message
 
@@ -166,17 +162,6 @@ async def _earlier(session: AsyncSession, appeal: Appeal, key: str, digest: str)
     if earlier.request_digest != digest:
         raise KeyReused(key)
     return earlier
-
-
-async def _uploads(session: AsyncSession, ids: Sequence[int]) -> list[Attachment]:
-    """The uploads in the order given, locked, and free to be sent. Raises: NotFound."""
-    files: list[Attachment] = []
-    for id_ in ids:
-        file = await session.get(Attachment, id_, with_for_update=True)
-        if file is None or file.message_id is not None or file.state != "ready":
-            raise NotFound("upload", id_)
-        files.append(file)
-    return files
 
 
 async def _note(
@@ -227,6 +212,7 @@ def _via(way: Way) -> dict[str, Any]:
         "account": way.account.account,
         "scheme": way.point.scheme,
         "value": way.point.value,
+        "conversation": str(way.conversation.id),
         "appeal_before": None if before is None else str(before),
     }
 

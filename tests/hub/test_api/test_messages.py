@@ -12,7 +12,7 @@ from workers.bus import Topic
 
 MESSAGE = {
     "id", "direction", "text", "sent_at", "author", "external_id", "reply_to", "attachments",
-    "delivery", "edited_at", "deleted_at", "hidden_at", "private", "language",
+    "delivery", "edited_at", "deleted_at", "hidden_at", "private", "language", "channel", "account",
 }  # fmt: skip
 
 
@@ -25,7 +25,7 @@ async def test_a_reply_is_accepted_kept_and_the_outbox_woken(desk: Desk) -> None
     assert answer.json["author"] == "Dana"
     assert answer.json["reply_to"] == "41"
     assert answer.json["delivery"] == {
-        "state": "queued", "error": None, "at": "2026-03-02T04:00:00Z",
+        "state": "queued", "error": None, "at": "2026-03-02T04:00:00Z", "held_until": None,
     }  # fmt: skip
     assert desk.bus.woken_for == [Topic.OUTBOX]
     shown = (await desk.call("GET", f"/appeals/{number}")).json
