@@ -7,6 +7,7 @@ from registry.errors import Unavailable
 from registry.media import MediaStore
 from registry.types import Clock, utc_now
 from registry.uploads import Removed, forget_removed, remove_forgotten
+from workers.schedule import Tick
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +27,15 @@ async def forget_uploads(*, database: Database, media: MediaStore, clock: Clock 
             log.info("uploads that nobody sent are gone", count=len(gone))
         if not gone:
             return
+
+
+def upload_tick(*, database: Database, media: MediaStore, clock: Clock) -> Tick:
+    """Forgets them every hour."""
+
+    async def forget() -> None:
+        await forget_uploads(database=database, media=media, clock=clock)
+
+    return Tick("uploads", 3600, forget)
 
 
 async def _file_gone(one: Removed, media: MediaStore) -> bool:
