@@ -55,6 +55,7 @@ from workers.polling import run_polling
 from workers.schedule import check_accounts, run_schedule
 from workers.supervisor import keep_running
 from workers.traffic import Traffic, run_traffic
+from workers.uploads import upload_tick
 
 log = structlog.get_logger(__name__)
 
@@ -278,7 +279,10 @@ def _loops(
         )  # fmt: skip
 
     async def schedule() -> None:
-        ticks = office_ticks(hub.office, database=hub.database, clock=hub.clock)
+        ticks = [
+            *office_ticks(hub.office, database=hub.database, clock=hub.clock),
+            upload_tick(database=hub.database, media=hub.media, clock=hub.clock),
+        ]
         await run_schedule(
             hub.connectors, database=hub.database, bus=hub.bus, owner=hub.owner,
             stopping=stopping, clock=hub.clock, ticks=ticks,
