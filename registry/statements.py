@@ -161,5 +161,8 @@ def _remembered(seen: dict[datetime | None, str | None], value: datetime | None)
 
 
 def _locks(sql: str, *, real: bool) -> str:
-    sql = _LOCK.sub(r"FOR UPDATE OF \1" if real else "", sql)
-    return _CLAIM.sub(r"FOR UPDATE OF \1 SKIP LOCKED" if real else "", sql)
+    # Nobody's key is changed, so that whoever only points at the row need not wait. An appeal that
+    # is written twice in a transaction points at its conversation anew: the two would wait for each
+    # other.
+    sql = _LOCK.sub(r"FOR NO KEY UPDATE OF \1" if real else "", sql)
+    return _CLAIM.sub(r"FOR NO KEY UPDATE OF \1 SKIP LOCKED" if real else "", sql)

@@ -15,10 +15,12 @@ from registry.appeals.history import History, note, turn
 from registry.appeals.locking import number_of, refuse_merged
 from registry.appeals.moving import (
     Moved,
+    counters_of,
     hold_appeals,
+    is_counted,
     messages_of,
     move_messages,
-    recount,
+    share_times,
     take_back,
 )
 from registry.appeals.opening import first_line
@@ -69,13 +71,18 @@ async def split_appeal(
     own.number = await next_number(session, prefix=prefix, zone=zone, now=now)
     session.add(own)
     await session.flush()
-    unread = _unread(appeal, messages) & {message.id for message in chosen}
-    moved = Moved(messages=[str(message.id) for message in chosen], unread=len(unread))
+    before = counters_of(appeal, own)
     await move_messages(session, [message.id for message in chosen], to=own)
-    appeal.unread -= moved.unread
-    own.unread = moved.unread
-    await recount(session, appeal)
-    await recount(session, own)
+    own.message_count = sum(map(is_counted, chosen))
+    own.unread = len(_unread(appeal, messages) & {message.id for message in chosen})
+    appeal.message_count -= own.message_count
+    appeal.unread -= own.unread
+    await share_times(session, appeal, own, waiting_since=appeal.waiting_since)
+    moved = Moved(
+        messages=[str(message.id) for message in chosen],
+        before=before,
+        after=counters_of(appeal, own),
+    )
     record(
         session,
         "appeal.opened",
@@ -122,8 +129,6 @@ async def unsplit_appeal(
         turn(history, own, "snoozed_until", None)
         own.merged_into_id = appeal.id
         note(history, "merged_into", None, appeal.number)
-    await recount(session, appeal)
-    await recount(session, own)
     undone, _ = (
         record(
             session,
@@ -181,6 +186,7 @@ async def _opened(
         team=appeal.team,
         opened_at=min(message.created_at for message in came),
         last_message_at=max(message.sent_at for message in came),
+        first_response_at=appeal.first_response_at,
     )
     if came[-1].conversation_id is not None:
         # That of another one, where an appeal in it was merged into this one.

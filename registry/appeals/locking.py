@@ -14,7 +14,7 @@ async def lock_appeal(session: AsyncSession, number: str, *, by: Principal) -> A
     found = await session.exec(
         select(Appeal)
         .where(Appeal.number == number, visible_to(by))
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     appeal = found.one_or_none()

@@ -10,11 +10,11 @@ from registry.appeals.locking import number_of, refuse_merged
 from registry.appeals.moving import (
     Moved,
     conversations_at,
+    counters_of,
     hold_appeals,
     messages_of,
     move_messages,
     point_conversations,
-    recount,
     take_back,
 )
 from registry.appeals.reverting import revert
@@ -70,15 +70,22 @@ async def merge_appeal(
     messages = await messages_of(session, appeal)
     ids = [message.id for message in messages]
     pointing = await conversations_at(session, appeal)
-    moved = Moved(
-        messages=[str(id_) for id_ in ids],
-        unread=appeal.unread,
-        conversations=[str(id_) for id_ in pointing],
-    )
+    before = counters_of(appeal, other)
     await move_messages(session, ids, to=other)
     await point_conversations(session, pointing, at=other, away_from=appeal)
+    waiting = [one.waiting_since for one in (appeal, other) if one.waiting_since is not None]
+    other.waiting_since = min(waiting, default=None)
+    other.last_message_at = max(appeal.last_message_at, other.last_message_at)
     other.unread += appeal.unread
-    appeal.unread = 0
+    other.message_count += appeal.message_count
+    appeal.unread = appeal.message_count = 0
+    appeal.waiting_since = None
+    moved = Moved(
+        messages=[str(id_) for id_ in ids],
+        conversations=[str(id_) for id_ in pointing],
+        before=before,
+        after=counters_of(appeal, other),
+    )
     history: History = {}
     if appeal.status != Status.CLOSED:
         turn(history, appeal, "status", Status.CLOSED.value)
@@ -87,8 +94,6 @@ async def merge_appeal(
     turn(history, appeal, "snoozed_until", None)
     appeal.merged_into_id = other.id
     note(history, "merged_into", None, other.number)
-    await recount(session, appeal)
-    await recount(session, other)
     entry = record(
         session,
         MERGED,
@@ -126,8 +131,6 @@ async def unmerge_appeal(
     await take_back(session, entry, moved, appeal, out_of=other)
     ids = [int(id_) for id_ in moved.conversations]
     await point_conversations(session, ids, at=appeal, away_from=other)
-    await recount(session, appeal)
-    await recount(session, other)
     undone = record(
         session,
         MERGE_UNDONE,

@@ -1,9 +1,10 @@
 """Messages that go from one appeal to another, and the counters of both."""
 
 from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, and_, case, func, not_, true, update
+from sqlalchemy import ColumnElement, and_, func, true, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -18,15 +19,25 @@ _PORTION = 1000
 """Ids that one statement takes."""
 
 
+class Counters(Struct, frozen=True, kw_only=True):
+    """What an appeal tells of its messages without looking at them."""
+
+    message_count: int
+    unread: int
+    last_message_at: datetime
+    waiting_since: datetime | None
+
+
 class Moved(Struct, frozen=True, kw_only=True):
     """What went, as the journal keeps it: enough to bring exactly that back."""
 
     messages: list[str]
     """Ids."""
-    unread: int
-    """How many of them nobody had read."""
     conversations: list[str] = []
     """Ids of those whose next messages went along."""
+    before: tuple[Counters, Counters]
+    """Of the appeal that they came back to, and of the one that they went to."""
+    after: tuple[Counters, Counters]
 
 
 async def hold_appeals(
@@ -45,14 +56,14 @@ async def hold_appeals(
             select(Conversation)
             .where(col(Conversation.id).in_(ids))
             .order_by(col(Conversation.id))
-            .with_for_update()
+            .with_for_update(key_share=True)
             .execution_options(populate_existing=True)
         )
         found = await session.exec(
             select(Appeal)
             .where(named)
             .order_by(col(Appeal.id))
-            .with_for_update()
+            .with_for_update(key_share=True)
             .execution_options(populate_existing=True)
         )
         appeals = {appeal.number: appeal for appeal in found}
@@ -96,7 +107,7 @@ async def move_messages(session: AsyncSession, ids: Sequence[int], *, to: Appeal
             select(Message.id)
             .where(col(Message.id).in_(portion))
             .order_by(col(Message.id))
-            .with_for_update()
+            .with_for_update(key_share=True)
         )
         await session.exec(
             update(Message).where(col(Message.id).in_(portion)).values(appeal_id=to.id)
@@ -112,13 +123,20 @@ async def take_back(
     """Bring back what went as the entry tells. Raises: ChangedSince, where it has gone on since."""
     ids = [int(id_) for id_ in moved.messages]
     if not await _are_in(session, ids, out_of):
-        raise ChangedSince(
-            appeal.number, await who_changed(session, entry, ["messages"], also_in=out_of.id)
-        )
+        later = await who_changed(session, entry, ["messages"], also_in=out_of.id)
+        raise ChangedSince(appeal.number, later)
+    untouched = counters_of(appeal, out_of) == moved.after
     await move_messages(session, ids, to=appeal)
-    unread = min(moved.unread, out_of.unread)
-    appeal.unread += unread
-    out_of.unread -= unread
+    if untouched:
+        set_counters(appeal, moved.before[0])
+        set_counters(out_of, moved.before[1])
+        return
+    count = moved.before[0].message_count - moved.after[0].message_count
+    unread = min(moved.before[0].unread - moved.after[0].unread, out_of.unread)
+    appeal.message_count, appeal.unread = appeal.message_count + count, appeal.unread + unread
+    out_of.message_count, out_of.unread = out_of.message_count - count, out_of.unread - unread
+    waiting = [one.waiting_since for one in (appeal, out_of) if one.waiting_since is not None]
+    await share_times(session, appeal, out_of, waiting_since=min(waiting, default=None))
 
 
 async def _are_in(session: AsyncSession, ids: Sequence[int], appeal: Appeal) -> bool:
@@ -157,38 +175,54 @@ async def conversations_at(session: AsyncSession, appeal: Appeal) -> list[int]:
     return sorted(found)
 
 
-_AUTOMATIC = and_(
-    col(Message.direction) == "out",
-    col(Message.author) == "",
-    col(Message.idempotency_key).is_not(None),
-)
-"""What nobody wrote, and no counter counts: an acknowledgement."""
-
-
-async def recount(session: AsyncSession, appeal: Appeal) -> None:
-    """Make an appeal's counters those of the messages that it has now, but for the unread."""
-    said = and_(col(Message.direction) != "note", not_(_AUTOMATIC))
-    answered = and_(said, col(Message.direction) == "out")
-    sent_at = col(Message.sent_at)
-    counted = await session.exec(
-        select(
-            func.count(case((not_(_AUTOMATIC), 1))),
-            func.max(case((said, sent_at))),
-            func.max(case((answered, sent_at))),
-        ).where(Message.appeal_id == appeal.id)
+def counters_of(*appeals: Appeal) -> tuple[Counters, Counters]:
+    """The counters of two appeals as they are."""
+    one, other = (
+        Counters(**{name: getattr(appeal, name) for name in Counters.__struct_fields__})
+        for appeal in appeals
     )
-    count, last_at, answered_at = counted.one()
-    appeal.message_count = count
-    appeal.last_message_at = last_at or appeal.last_message_at
-    appeal.waiting_since = None
-    if Status(appeal.status) in LIVE:
-        waiting = select(func.min(sent_at)).where(
-            col(Message.appeal_id) == appeal.id, col(Message.direction) == "in"
-        )
-        if answered_at is not None:
-            waiting = waiting.where(sent_at > answered_at)
-        appeal.waiting_since = (await session.exec(waiting)).one()
+    return one, other
+
+
+def set_counters(appeal: Appeal, counters: Counters) -> None:
+    """Give an appeal these counters."""
+    for name in Counters.__struct_fields__:
+        setattr(appeal, name, getattr(counters, name))
+
+
+def is_counted(message: Message) -> bool:
+    """Whether counters have it; an acknowledgement, which nobody wrote, is in none."""
+    automatic = message.author == "" and message.idempotency_key is not None
+    return message.direction != "out" or not automatic
+
+
+async def share_times(
+    session: AsyncSession, one: Appeal, other: Appeal, *, waiting_since: datetime | None
+) -> None:
+    """Tell of both appeals since when the citizen waits, who has been waiting since then in one of
+    them or the other, and when the last message was."""
+    for appeal in (one, other):
+        said = [message for message in await messages_of(session, appeal) if _is_said(message)]
+        if said:
+            appeal.last_message_at = said[-1].sent_at
+        appeal.waiting_since = None
+        if waiting_since is not None and Status(appeal.status) in LIVE:
+            appeal.waiting_since = _first_unanswered(said, since=waiting_since)
     await session.flush()
+
+
+def _first_unanswered(said: Sequence[Message], *, since: datetime) -> datetime | None:
+    first = None
+    for message in said:
+        if message.direction == "out":
+            first = None
+        elif first is None and message.sent_at >= since:
+            first = message.sent_at
+    return first
+
+
+def _is_said(message: Message) -> bool:
+    return message.direction != "note" and is_counted(message)
 
 
 def _portions(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -55,7 +55,7 @@ async def revert_change(
     found = await session.exec(
         select(Appeal)
         .where(Appeal.id == entry.appeal_id)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     appeal = found.one()
@@ -127,13 +127,18 @@ def _is_turn(told: Any) -> bool:
     return isinstance(told, Mapping) and set(told) == {"from", "to"}
 
 
+_MADE_BY = {
+    "snoozed_until": {"message.received"},  # what a citizen writes wakes an appeal
+    "waiting_since": {"message.received", "message.queued"},
+    "messages": {"appeal.merged", "appeal.split", "appeal.split_undone"},
+}
+"""Events that change a field without telling it old beside new."""
+
+
 def _touches(entry: JournalEntry, field: str) -> bool:
-    if _is_turn(entry.data.get(field)):
+    if _is_turn(entry.data.get(field)) or entry.event in _MADE_BY.get(field, ()):
         return True
-    if field == "snoozed_until" and entry.event == "message.received":
-        return True  # what a citizen writes wakes an appeal
-    if field == "messages":
-        return entry.event in {"appeal.merged", "appeal.split", "appeal.split_undone"}
+    # What happens to an appeal by itself is a turn of its status, told as that alone.
     return field in {"status", "resolved_at", "outcome"} and _is_turn(entry.data)
 
 

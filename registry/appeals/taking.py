@@ -43,7 +43,7 @@ async def take_next(
             col(Appeal.id),
         )
         .limit(1)
-        .with_for_update(of=Appeal, skip_locked=True)
+        .with_for_update(of=Appeal, skip_locked=True, key_share=True)
         .execution_options(populate_existing=True)
     )
     appeal = found.first()
