@@ -128,7 +128,7 @@ def _is_turn(told: Any) -> bool:
 
 
 _MADE_BY = {
-    "snoozed_until": {"message.received"},  # what a citizen writes wakes an appeal
+    "snoozed_until": {"message.received", "appeal.woke"},  # what a citizen writes wakes an appeal
     "waiting_since": {"message.received", "message.queued"},
     "messages": {"appeal.merged", "appeal.split", "appeal.split_undone"},
 }

@@ -52,7 +52,9 @@ async def retry_message(
             str(message.state), "A part of this message is being sent; try again when that is over."
         )
     if message.private_reply_to is not None:
-        await session.get(Conversation, message.conversation_id, with_for_update=True)
+        await session.get(
+            Conversation, message.conversation_id, with_for_update={"key_share": True}
+        )
         comment = message.private_reply_to
         if await answered_privately(session, message.conversation_id, comment, but=message_id):
             raise NotRetryable(

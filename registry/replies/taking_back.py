@@ -148,7 +148,7 @@ def _check_right(message: Message, entry: JournalEntry, by: Principal) -> None:
 
 async def _conversation(session: AsyncSession, message: Message, *, held: bool) -> Conversation:
     wanted = select(Conversation).where(Conversation.id == message.conversation_id)
-    found = await session.exec(wanted.with_for_update() if held else wanted)
+    found = await session.exec(wanted.with_for_update(key_share=True) if held else wanted)
     return found.one()
 
 

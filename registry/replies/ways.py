@@ -207,7 +207,7 @@ async def hold_way(session: AsyncSession, way: Way, *, now: datetime) -> Way:
     """
     if not way.is_open:
         way = await _opened(session, way, now=now)
-    await session.refresh(way.conversation, with_for_update=True)
+    await session.refresh(way.conversation, with_for_update={"key_share": True})
     return way
 
 
