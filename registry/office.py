@@ -7,7 +7,7 @@ computed anew behind it (see registry.recomputing). The caller commits.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from msgspec import Struct, structs
@@ -18,15 +18,15 @@ from registry.columns import UtcTime
 from registry.ids import new_id
 from registry.journal import record
 from registry.models import OfficeSetting
-from registry.office_shapes import Setting
-
-S = TypeVar("S", bound=Setting)
+from registry.office_shapes import S, Setting, as_delivered
 
 
 async def get_setting(session: AsyncSession, shape: type[S]) -> S:
-    """A setting as it is, or as it is without anybody's doing."""
+    """A setting as it is."""
     row = await session.get(OfficeSetting, shape.name)
-    return shape() if row is None or not row.value else msgspec.convert(row.value, shape)
+    if row is None or not row.value:
+        return as_delivered(shape)
+    return msgspec.convert(row.value, shape)
 
 
 async def change_setting(

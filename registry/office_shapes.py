@@ -1,10 +1,10 @@
 """The settings of the office as they are written: hours, terms, districts; each by its name.
 
-A setting without a row in the table is as it stands here.
+A setting without a row in the table is as `as_delivered` has it.
 """
 
 from datetime import date
-from typing import Annotated, ClassVar, TypeAlias
+from typing import Annotated, ClassVar, TypeAlias, TypeVar
 
 from msgspec import Meta, Struct
 
@@ -46,11 +46,8 @@ class OpenHours(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return Hours(minutes_of(self.opens), minutes_of(self.closes))
 
 
-_EVERY_DAY = OpenHours(opens="08:00", closes="24:00")
-
-
 class Setting(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One setting of the office; without a row in the table it is as it stands here."""
+    """One setting of the office, whole: what is not said is refused, and not guessed."""
 
     name: ClassVar[str]
     moves_deadlines: ClassVar[bool] = True
@@ -61,14 +58,15 @@ class BusinessHours(Setting, frozen=True, kw_only=True):
 
     name: ClassVar[str] = "business_hours"
 
-    mon: OpenHours | None = _EVERY_DAY
-    tue: OpenHours | None = _EVERY_DAY
-    wed: OpenHours | None = _EVERY_DAY
-    thu: OpenHours | None = _EVERY_DAY
-    fri: OpenHours | None = _EVERY_DAY
-    sat: OpenHours | None = _EVERY_DAY
-    sun: OpenHours | None = _EVERY_DAY
-    closed_on_holidays: bool = False
+    mon: OpenHours | None
+    tue: OpenHours | None
+    wed: OpenHours | None
+    thu: OpenHours | None
+    fri: OpenHours | None
+    sat: OpenHours | None
+    sun: OpenHours | None
+    closed_on_holidays: bool
+    """Whether it rests on holidays that have no hours of their own."""
 
     def __post_init__(self) -> None:
         if not any(one is not None and one.opens < one.closes for one in self.week()):
@@ -84,16 +82,16 @@ class WorkingWeek(Setting, frozen=True, kw_only=True):
 
     name: ClassVar[str] = "working_week"
 
-    mon: bool = True
-    tue: bool = True
-    wed: bool = True
-    thu: bool = True
-    fri: bool = True
-    sat: bool = False
-    sun: bool = False
-    ends: ClockTime = "18:00"
+    mon: bool
+    tue: bool
+    wed: bool
+    thu: bool
+    fri: bool
+    sat: bool
+    sun: bool
+    ends: ClockTime
     """When a working day is over: at that moment terms run out."""
-    late_counts_tomorrow: bool = True
+    late_counts_tomorrow: bool
     """Whether what comes after that counts as received on the next working day."""
 
     def __post_init__(self) -> None:
@@ -112,7 +110,7 @@ class FirstResponse(Setting, frozen=True, kw_only=True):
 
     name: ClassVar[str] = "first_response"
 
-    minutes: Annotated[int, Meta(ge=1, le=7 * DAY_MINUTES)] = 60
+    minutes: Annotated[int, Meta(ge=1, le=7 * DAY_MINUTES)]
 
 
 class Triage(Setting, frozen=True, kw_only=True):
@@ -120,8 +118,8 @@ class Triage(Setting, frozen=True, kw_only=True):
 
     name: ClassVar[str] = "triage"
 
-    term: Annotated[int, Meta(ge=0, le=1000)] = 1
-    unit: Unit = Unit.WORKING_DAYS
+    term: Annotated[int, Meta(ge=0, le=1000)]
+    unit: Unit
 
     def as_term(self) -> Term:
         """The same as a term."""
@@ -134,16 +132,8 @@ class LegalVersion(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     since: date
     working_days: dict[Code, Annotated[int, Meta(ge=1, le=366)]]
     """By the kind of the appeal. What is of no kind here has no term of the law."""
-    extension_months: Annotated[int, Meta(ge=0, le=24)] = 2
+    extension_months: Annotated[int, Meta(ge=0, le=24)]
     """By how much the term can be extended, with a reason."""
-
-
-_CODE_OF_2021 = LegalVersion(
-    since=date(2021, 7, 1),
-    working_days={
-        "application": 15, "complaint": 20, "proposal": 15, "response": 15, "inquiry": 15,
-    },
-)  # fmt: skip
 
 
 class LegalTermsSetting(Setting, frozen=True, kw_only=True):
@@ -151,7 +141,7 @@ class LegalTermsSetting(Setting, frozen=True, kw_only=True):
 
     name: ClassVar[str] = "legal_terms"
 
-    versions: Annotated[tuple[LegalVersion, ...], Meta(max_length=50)] = (_CODE_OF_2021,)
+    versions: Annotated[tuple[LegalVersion, ...], Meta(max_length=50)]
 
     def __post_init__(self) -> None:
         days = [version.since for version in self.versions]
@@ -176,7 +166,7 @@ class Place(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class _Places(Setting, frozen=True, kw_only=True):
     moves_deadlines: ClassVar[bool] = False
 
-    items: Annotated[tuple[Place, ...], Meta(max_length=500)] = ()
+    items: Annotated[tuple[Place, ...], Meta(max_length=500)]
 
     def __post_init__(self) -> None:
         codes = [place.code for place in self.items]
@@ -196,6 +186,42 @@ class Departments(_Places, frozen=True, kw_only=True):
     name: ClassVar[str] = "departments"
 
 
-SETTINGS: tuple[type[Setting], ...] = (
-    BusinessHours, WorkingWeek, FirstResponse, Triage, LegalTermsSetting, Districts, Departments,
+# --- As delivered ---------------------------------------------------------------------------------
+
+S = TypeVar("S", bound=Setting)
+
+_EVERY_DAY = OpenHours(opens="08:00", closes="24:00")
+
+_DELIVERED: tuple[Setting, ...] = (
+    BusinessHours(
+        mon=_EVERY_DAY, tue=_EVERY_DAY, wed=_EVERY_DAY, thu=_EVERY_DAY, fri=_EVERY_DAY,
+        sat=_EVERY_DAY, sun=_EVERY_DAY, closed_on_holidays=False,
+    ),
+    WorkingWeek(
+        mon=True, tue=True, wed=True, thu=True, fri=True, sat=False, sun=False,
+        ends="18:00", late_counts_tomorrow=True,
+    ),
+    FirstResponse(minutes=60),
+    Triage(term=1, unit=Unit.WORKING_DAYS),
+    LegalTermsSetting(
+        versions=(
+            LegalVersion(
+                since=date(2021, 7, 1),
+                working_days={
+                    "application": 15, "complaint": 20, "proposal": 15, "response": 15,
+                    "inquiry": 15,
+                },
+                extension_months=2,
+            ),
+        )
+    ),
+    Districts(items=()),
+    Departments(items=()),
 )  # fmt: skip
+
+SETTINGS: tuple[type[Setting], ...] = tuple(type(setting) for setting in _DELIVERED)
+
+
+def as_delivered(shape: type[S]) -> S:
+    """A setting that nobody has set."""
+    return next(setting for setting in _DELIVERED if isinstance(setting, shape))

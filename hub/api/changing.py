@@ -55,6 +55,16 @@ class ChangeBody(Struct, forbid_unknown_fields=True, kw_only=True):
     duplicate_of: Annotated[
         Number | UnsetType | None, Meta(description="The appeal that it repeats; nothing moves.")
     ] = UNSET
+    due_at: Annotated[
+        Annotated[datetime, Meta(tz=True)] | UnsetType | None,
+        Meta(
+            description="A deadline that neither category nor calendar moves, by a supervisor; "
+            "null gives it back to them."
+        ),
+    ] = UNSET
+    reason: Annotated[Line, Meta(description="Why the deadline moves; an extension needs one.")] = (
+        ""
+    )
     unread: Annotated[Literal[0] | UnsetType, Meta(description="Marks every message as read.")] = (
         UNSET
     )
@@ -84,10 +94,12 @@ async def change_of(session: AsyncSession, body: ChangeBody, principal: Principa
         latitude=body.latitude,
         longitude=body.longitude,
         district=body.district,
-        snoozed_until=_moment(body.snoozed_until),
+        snoozed_until=_moment("snoozed_until", body.snoozed_until),
         add_tags=tuple(body.add_tags),
         remove_tags=tuple(body.remove_tags),
         duplicate_of=body.duplicate_of,
+        due_at=_moment("due_at", body.due_at),
+        reason=body.reason.strip() or None,
         read=body.unread == 0,
     )
 
@@ -105,10 +117,10 @@ async def _operator_id(session: AsyncSession, named: str, principal: Principal) 
     return operator.id
 
 
-def _moment(asked: datetime | UnsetType | None) -> datetime | UnsetType | None:
+def _moment(field: str, asked: datetime | UnsetType | None) -> datetime | UnsetType | None:
     if not isinstance(asked, datetime):
         return asked
     try:
         return asked.astimezone(UTC)
     except OverflowError:
-        raise invalid("snoozed_until", "there is no such time in UTC.") from None
+        raise invalid(field, "there is no such time in UTC.") from None

@@ -11,6 +11,7 @@ from aiohttp import web
 from hub.api.exchange import PREFIX
 from hub.api.keys import DOCUMENT
 from hub.problems import CONTENT_TYPE
+from registry.categories import CODE
 
 if TYPE_CHECKING:
     from hub.api.route import Route
@@ -89,6 +90,8 @@ _IN_PATH = {
     "id": {"type": "string", "pattern": r"^\d{1,19}$"},
     "channel": {"type": "string"},
     "account": {"type": "string"},
+    "code": {"type": "string", "pattern": CODE.removesuffix(r"\Z") + "$"},
+    "day": {"type": "string", "format": "date"},
 }
 
 

@@ -11,12 +11,14 @@ from pydantic import SecretStr
 
 from config.settings import MediaTable, Settings
 from hub import api
-from hub.keys import BUS, CLOCK, CONNECTORS, DATABASE, MEDIA, SETTINGS
+from hub.keys import BUS, CLOCK, CONNECTORS, DATABASE, MEDIA, OFFICE, SETTINGS
+from registry.current_office import CurrentOffice
 from registry.db import Database
 from registry.media import MediaStore
 from registry.types import AccountKey, Clock
 from tests.conftest import FakeClock
 from tests.hub.test_api.desk import SECRET_KEY, Desk, StubBus, StubConnector, StubReplay
+from tests.registry.offices import bare_office
 
 MAX_MEDIA_BYTES = 2_000_000
 
@@ -40,6 +42,7 @@ async def desk(database: Database, clock: FakeClock, tmp_path: Path) -> AsyncIte
     app[CONNECTORS] = connectors
     now: Clock = clock
     app[CLOCK] = now
+    app[OFFICE] = CurrentOffice(bare_office())
     app[api.REPLAY] = replay
     api.mount(app)
     async with TestClient(TestServer(app)) as client:

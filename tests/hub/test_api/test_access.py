@@ -16,7 +16,10 @@ from registry.operators import Role, disable_operator, revoke_token
 from tests.hub.test_api.desk import Desk
 from tests.registry.samples import START
 
-PLACES = {"number": "ALM-2026-0000099", "id": "99", "channel": "telegram", "account": "main"}
+PLACES = {
+    "number": "ALM-2026-0000099", "id": "99", "channel": "telegram", "account": "main",
+    "code": "roads.pothole", "day": "2026-05-08",
+}  # fmt: skip
 
 
 def name(route: Route) -> str:
