@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from hub.problems import Problem
 from registry.errors import NotFound
-from registry.media import Glance, MediaStore
+from registry.media import Glance, MediaStore, thumbnail_path
 
 SIDE = 640
 """Pixels of the longer side, at most."""
@@ -47,11 +47,6 @@ Image.MAX_IMAGE_PIXELS = MOST_PIXELS
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
-def path_of(path: str) -> str:
-    """Where the thumbnail of a stored file lies."""
-    return f"{path}.{SIDE}.webp"
-
-
 async def thumbnail(media: MediaStore, path: str, about: Glance) -> str:
     """The path of a file's thumbnail, which is made if it is not there.
 
@@ -64,7 +59,7 @@ async def thumbnail(media: MediaStore, path: str, about: Glance) -> str:
             "no_thumbnail",
             f"There is no thumbnail of {about.mime}; take the file itself.",
         )
-    made = path_of(path)
+    made = thumbnail_path(path)
     try:
         size = (await media.glance(made)).size
     except NotFound:

@@ -5,6 +5,7 @@ never removes another's. What a file is, its first bytes say: neither the sender
 is believed.
 """
 
+import contextlib
 import hashlib
 import secrets
 from collections.abc import AsyncIterator
@@ -135,12 +136,18 @@ class MediaStore:
             return bytes(obstore.get(self._store, path).bytes())
 
     async def delete(self, path: str) -> None:
-        """Remove the file; one that is gone already is well. Raises: Unavailable."""
-        try:
-            with _translated(path):
-                await obstore.delete_async(self._store, path)
-        except NotFound:
-            return
+        """Remove the file, and what was made of it; what is gone already is well.
+
+        Raises: Unavailable.
+        """
+        for gone in (thumbnail_path(path), path):
+            with contextlib.suppress(NotFound), _translated(gone):
+                await obstore.delete_async(self._store, gone)
+
+
+def thumbnail_path(path: str) -> str:
+    """Where a stored picture lies once more, made small."""
+    return f"{path}.small.webp"
 
 
 def sniff(head: bytes) -> str:

@@ -67,7 +67,6 @@ class PlaceMap extends HTMLElement {
     root.replaceChildren(...sheets.map(({ link }) => link), place, foot);
     await Promise.all(sheets.map(({ loaded }) => loaded));
     if (this.isConnected && !this.#map) this.#map = this.#drawn(L, place);
-    this.dataset.drawn = "";
   }
 
   #drawn(L, place) {
@@ -86,7 +85,7 @@ class PlaceMap extends HTMLElement {
     });
     place.setAttribute("role", "application");
     place.setAttribute("aria-label", format(said.map, { place: this.#written }));
-    L.control.zoom({ zoomInTitle: said.closer, zoomOutTitle: said.farther }).addTo(map);
+    L.control.zoom({ position: "bottomright", zoomInTitle: said.closer, zoomOutTitle: said.farther }).addTo(map);
     new (scaleOf(L))({ imperial: false, maxWidth: 120 }).addTo(map);
     const grid = L.layerGroup().addTo(map);
     const redraw = () => drawGrid(L, map, grid);

@@ -137,7 +137,7 @@ async def test_a_thumbnail_is_made_once_and_kept_beside_its_file(
     first = await small(desk, id_)
     kept = [path for path in (tmp_path / "media").rglob("*") if path.is_file()]
     assert len(kept) == 2
-    assert sorted(path.name for path in kept)[1].endswith(".640.webp")
+    assert sorted(path.name for path in kept)[1].endswith(".small.webp")
 
     def twice(*_: object) -> bytes:
         raise AssertionError("it was made a second time")
@@ -149,6 +149,10 @@ async def test_a_thumbnail_is_made_once_and_kept_beside_its_file(
     tag = first.headers["ETag"]
     assert tag != (await download(desk, id_)).headers["ETag"]
     assert (await small(desk, id_, If_None_Match=tag)).status == 304
+
+    path = kept[0].relative_to(tmp_path / "media").as_posix().removesuffix(".small.webp")
+    await desk.media.delete(path)
+    assert not [path for path in (tmp_path / "media").rglob("*") if path.is_file()]
 
 
 # --- What is no picture, or a hostile one ---------------------------------------------------------
