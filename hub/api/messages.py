@@ -1,8 +1,10 @@
 """Messages: notes, the retry of what did not go out, and comments hidden from others."""
 
+from typing import Annotated
+
 import structlog
 from aiohttp import web
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from connectors.base import Hides, SendError
 from hub.api.exchange import (
@@ -19,6 +21,7 @@ from hub.keys import BUS, CLOCK, CONNECTORS, DATABASE
 from hub.problems import Problem, of_provider
 from registry.appeals import add_note
 from registry.comments import get_comment, mark_hidden
+from registry.drafts import drop_draft
 from registry.inbox import Message, get_message
 from registry.replies import retry_message
 from workers.bus import Topic
@@ -30,6 +33,9 @@ class NoteBody(Struct, forbid_unknown_fields=True, kw_only=True):
     """What only colleagues see."""
 
     text: Text
+    draft: Annotated[bool, Meta(description="It was the caller's draft, which goes with it.")] = (
+        False
+    )
 
 
 class HiddenBody(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -58,6 +64,8 @@ async def note(request: web.Request) -> web.Response:
             by=request[PRINCIPAL],
             now=request.config_dict[CLOCK](),
         )
+        if body.draft:
+            await drop_draft(session, number, by=request[PRINCIPAL])
         shown: Message = await get_message(session, added.id, attachment_url=attachment_url)
     return json_response(shown, status=201)
 
