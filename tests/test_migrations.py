@@ -33,6 +33,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.types import JSON
+from sqlmodel import col
 
 import registry.migrate
 from registry.accounts import account_states
@@ -48,7 +49,7 @@ from registry.migrate import (
     is_current,
     migrate,
 )
-from registry.models import AccountState, metadata
+from registry.models import AccountState, Appeal, metadata
 from registry.types import AccountKey
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
@@ -227,6 +228,46 @@ async def test_an_account_that_was_down_sends_nothing_after_0002_and_others_do(
         session.add(AccountState(channel="telegram", account="new"))
     async with empty.read() as session:
         assert (await account_states(session))[AccountKey("telegram", "new")].can_send
+
+
+# --- 0003: who was answered, and who still waits --------------------------------------------------
+
+
+async def test_0003_knows_the_first_answers_that_were_given_before_it(empty: Database) -> None:
+    at = NOW.isoformat().replace("+00:00", ".000000Z")
+    answered = {"replied": "'reply:1:k'", "acknowledged": "'acknowledgement:2'", "echoed": "NULL"}
+    await migrate(empty, to="0002")
+    async with empty.writer.begin() as connection:
+        await connection.execute(text(f"INSERT INTO contacts (id, created_at) VALUES (1, '{at}')"))
+        for id_, (number, key) in enumerate([*answered.items(), ("visit", "'reply:x'")], 1):
+            account, unread = ("desk", 0) if number == "visit" else ("main", 1)
+            await connection.execute(
+                text(
+                    "INSERT INTO appeals (id, number, channel, account, contact_id, opened_at,"
+                    f" last_message_at, unread) VALUES ({id_}, '{number}', 'visit', '{account}', 1,"
+                    f" '{at}', '{at}', {unread})"
+                )
+            )
+            if number != "visit":
+                await connection.execute(
+                    text(
+                        "INSERT INTO messages (id, appeal_id, direction, author, sent_at,"
+                        f" created_at, idempotency_key) VALUES ({id_}, {id_}, 'out', '', '{at}',"
+                        f" '{at}', {key})"
+                    )
+                )
+
+    await migrate(empty)
+
+    async with empty.read() as session:
+        found = await (await session.connection()).execute(
+            select(col(Appeal.number), col(Appeal.first_response_at), col(Appeal.waiting_since))
+        )
+    known = {row.number: (row.first_response_at, row.waiting_since) for row in found}
+    assert known == {
+        "replied": (NOW, NOW), "acknowledged": (None, NOW), "echoed": (NOW, NOW),
+        "visit": (NOW, None),
+    }  # fmt: skip
 
 
 # --- What goes wrong ------------------------------------------------------------------------------

@@ -378,6 +378,16 @@ def _fill() -> None:
         "UPDATE appeals SET waiting_since = last_message_at "
         "WHERE unread > 0 AND status IN ('new', 'open', 'pending')"
     )
+    op.execute(
+        "UPDATE appeals SET first_response_at = (SELECT min(m.sent_at) FROM messages m "
+        "WHERE m.appeal_id = appeals.id AND m.direction = 'out' "
+        "AND (m.idempotency_key IS NULL OR m.idempotency_key LIKE 'reply%'))"
+    )
+    # Who was spoken with at the counter had their answer there.
+    op.execute(
+        "UPDATE appeals SET first_response_at = opened_at "
+        "WHERE account = 'desk' AND channel IN ('visit', 'phone')"
+    )
 
 
 _OWN = "SELECT {new}.appeal_id FROM {fresh} WHERE {new}.appeal_id IS NOT NULL"
