@@ -16,7 +16,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from connectors.base import Misconfigured, Retryable, SendError, Throttled, Uncertain
-from registry.appeals import NotAllowed
+from registry.appeals import ChangedSince, DifferentContacts, NotAllowed, NotUndoable
 from registry.contacts import BadPoint, UnknownPerson
 from registry.drafts import DraftChanged
 from registry.errors import (
@@ -31,9 +31,12 @@ from registry.errors import (
     RegistryError,
     Unavailable,
 )
+from registry.events import NoSuchPlace
 from registry.inbox import BadCursor
 from registry.media import TooLarge
+from registry.operators import Taken, Unacceptable
 from registry.replies import ColleagueReplied, TakenBackAlready, TooLate
+from registry.staff import LastAdmin
 
 log = structlog.get_logger(__name__)
 
@@ -123,6 +126,12 @@ def of_registry(error: RegistryError) -> Problem:
             return Problem(409, "already_held", detail, holder=holder)
         case IllegalMove():
             return Problem(409, "illegal_move", detail, allowed=list(error.allowed))
+        case ChangedSince():
+            return Problem(409, "changed_since", detail, changes=error.later)
+        case NotUndoable():
+            return Problem(409, "not_undoable", detail)
+        case DifferentContacts():
+            return Problem(409, "different_contacts", detail, into=error.into)
         case Merged():
             return Problem(409, "merged", detail, into=error.into)
         case BadValue():
@@ -153,7 +162,13 @@ def of_registry(error: RegistryError) -> Problem:
             return Problem(413, "too_large", detail, limit=error.limit)
         case BadPoint() | UnknownPerson():
             return Problem(400, "invalid", detail, pointer="/contact")
-        case BadCursor():
+        case Taken():
+            return Problem(409, "taken", detail)
+        case LastAdmin():
+            return Problem(409, "last_admin", detail)
+        case Unacceptable():
+            return Problem(400, "invalid", detail)
+        case BadCursor() | NoSuchPlace():
             return Problem(400, "bad_cursor", detail)
         case Unavailable():
             headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}

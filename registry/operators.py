@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -219,6 +219,19 @@ async def revoke_token(session: AsyncSession, name: str, *, actor: str, now: dat
     if done.scalar_one_or_none() is None:
         raise NotFound("active token", name)
     record(session, "token.revoked", actor=actor, now=now, data={"token": name})
+
+
+async def list_tokens(session: AsyncSession) -> Sequence[Token]:
+    """Every token, the newest first."""
+    return (await session.exec(select(Token).order_by(col(Token.id).desc()))).all()
+
+
+async def token_name(session: AsyncSession, token_id: int) -> str:
+    """What a token is called. Raises: NotFound."""
+    token = await session.get(Token, token_id)
+    if token is None:
+        raise NotFound("active token", token_id)
+    return token.name
 
 
 async def authenticate(session: AsyncSession, token: str, secret_key: str) -> Principal | None:

@@ -3,7 +3,7 @@
 The caller commits. Whoever gets a password from somebody else is to change it at the first use.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -93,7 +93,6 @@ async def describe_operator(
     name: str | None = None,
     role: Role | None = None,
     languages: Sequence[str] | None = None,
-    preferences: dict[str, Any] | None = None,
 ) -> None:
     """Change what is given; the rest stays. Raises: NotFound, LastAdmin, Unacceptable."""
     admins = [] if role is None else await _lock_admins(session)
@@ -112,11 +111,22 @@ async def describe_operator(
         _keep_an_admin(operator, admins)
     for field, turn in history.items():
         setattr(operator, field, turn["to"])
-    if preferences is not None:
-        operator.preferences = preferences  # of the screen alone: no matter of the journal
     if history:
         data = {"operator": str(operator_id), **history}
         record(session, "operator.changed", actor=by.actor, now=now, data=data)
+    await session.flush()
+
+
+async def change_preferences(
+    session: AsyncSession, operator_id: int, chosen: Mapping[str, Any]
+) -> None:
+    """Put choices beside those that are there; None takes one back. Raises: NotFound.
+
+    They are of the screen alone, and no matter of the journal.
+    """
+    operator = await _locked(session, operator_id)
+    merged = {**operator.preferences, **chosen}
+    operator.preferences = {name: value for name, value in merged.items() if value is not None}
     await session.flush()
 
 

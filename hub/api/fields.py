@@ -1,6 +1,6 @@
 """The shapes of fields that several requests share."""
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
@@ -26,3 +26,9 @@ UploadIds: TypeAlias = Annotated[
     list[Annotated[str, Meta(max_length=20)]],
     Meta(max_length=50, description="Ids that POST uploads gave."),
 ]
+Languages: TypeAlias = Annotated[
+    list[Literal["kk", "ru", "en"]],
+    Meta(max_length=3, description="What somebody answers in; empty for all."),
+]
+TeamKey: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,31}\Z")]
+TeamKeys: TypeAlias = Annotated[list[TeamKey], Meta(max_length=100)]

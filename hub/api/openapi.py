@@ -36,8 +36,8 @@ def document(routes: Iterable["Route"]) -> dict[str, Any]:
     routes = list(routes)
     shapes = [s for route in routes for s in (route.returns, route.takes, route.query) if s]
     _, schemas = msgspec.json.schema_components(dict.fromkeys(shapes), ref_template=_REF)
-    queries = {route.query.__name__: schemas.pop(route.query.__name__)
-               for route in routes if route.query}  # fmt: skip
+    names = {route.query.__name__ for route in routes if route.query}
+    queries = {name: schemas.pop(name) for name in names}
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         query = queries[route.query.__name__] if route.query else {}
@@ -90,6 +90,8 @@ _IN_PATH = {
     "id": {"type": "string", "pattern": r"^\d{1,19}$"},
     "channel": {"type": "string"},
     "account": {"type": "string"},
+    "key": {"type": "string", "pattern": r"^[a-z][a-z0-9_-]{0,31}$"},
+    "session": {"type": "string"},
     "code": {"type": "string", "pattern": CODE.removesuffix(r"\Z") + "$"},
     "day": {"type": "string", "format": "date"},
 }

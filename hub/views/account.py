@@ -31,7 +31,7 @@ from registry.second_factor import (
     enrolment_of,
 )
 from registry.sessions import end_all_sessions, end_session, list_sessions
-from registry.staff import describe_operator, get_operator, set_password
+from registry.staff import change_preferences, get_operator, set_password
 
 ISSUER = "Tereze"
 """What the app on a phone calls us."""
@@ -127,12 +127,10 @@ async def choose_language(request: web.Request) -> web.StreamResponse:
     chosen = form.get("language", "")
     if chosen not in i18n.LANGUAGES:
         return go_to(ACCOUNT)
-    operator = await _me(request)
+    me = signed.principal.operator_id
+    assert me is not None  # whoever has a session is an operator
     async with request.config_dict[DATABASE].write() as session:
-        await describe_operator(
-            session, operator.id, by=signed.principal, now=request.config_dict[CLOCK](),
-            preferences={**operator.preferences, "language": chosen},
-        )  # fmt: skip
+        await change_preferences(session, me, {"language": chosen})
     response = go_to(f"{ACCOUNT}?done=language")
     keep_language(response, request, chosen)
     return response

@@ -12,6 +12,7 @@ from registry.operators import Principal, Role
 from registry.passwords import hash_password
 from registry.staff import (
     LastAdmin,
+    change_preferences,
     describe_operator,
     get_operator,
     let_go,
@@ -90,7 +91,7 @@ async def test_what_is_described_is_written_down_old_beside_new(
     async with database.write() as session:
         await describe_operator(
             session, id_of(dana), by=admin, now=clock(), name=" Дана  К. ", role=Role.SUPERVISOR,
-            languages=["ru", "kk", "ru"], preferences={"theme": "dark"},
+            languages=["ru", "kk", "ru"],
         )  # fmt: skip
     changed = await of(database, dana)
     assert (changed.name, changed.role, changed.languages) == (
@@ -98,7 +99,6 @@ async def test_what_is_described_is_written_down_old_beside_new(
         "supervisor",
         ["kk", "ru"],
     )
-    assert changed.preferences == {"theme": "dark"}
     entry = await last_entry(database)
     assert (entry.event, entry.actor) == ("operator.changed", admin.actor)
     assert entry.data == {
@@ -108,11 +108,18 @@ async def test_what_is_described_is_written_down_old_beside_new(
         "languages": {"from": [], "to": ["kk", "ru"]},
     }
     async with database.write() as session:
-        await describe_operator(
-            session, id_of(dana), by=admin, now=clock(), name="Дана К.", preferences={}
-        )
+        await describe_operator(session, id_of(dana), by=admin, now=clock(), name="Дана К.")
     assert (await last_entry(database)).id == entry.id
-    assert (await of(database, dana)).preferences == {}
+
+
+async def test_choices_for_the_screen_stand_beside_each_other(database: Database) -> None:
+    dana = await hire(database, "Dana")
+    before = await last_entry(database)
+    for chosen in ({"theme": "dark", "sounds": True}, {"theme": None, "language": "kk"}):
+        async with database.write() as session:
+            await change_preferences(session, id_of(dana), chosen)
+    assert (await of(database, dana)).preferences == {"sounds": True, "language": "kk"}
+    assert (await last_entry(database)).id == before.id
 
 
 async def test_whoever_left_may_return(database: Database, clock: FakeClock) -> None:
