@@ -2,6 +2,8 @@
 import "./times.js";
 import "./forms.js";
 import "./media.js";
+import "./thread.js";
+import "./composer/composer.js";
 
 import * as bulk from "./bulk.js";
 import { learn } from "./commands.js";

@@ -48,7 +48,7 @@ class ReplyComposer extends HTMLElement {
     });
     this.#draft = new Draft(this.number, {
       read: () => this.#content(),
-      show: (content) => this.#elsewhere(content),
+      show: (draft) => this.#elsewhere(draft),
       saved: () => this.#tellSaved(),
     });
     this.#listen(this.#life.signal);
@@ -81,8 +81,8 @@ class ReplyComposer extends HTMLElement {
   }
 
   async #begin(signal) {
-    const [content] = await Promise.all([this.#draft.load(signal), this.#ways.load(this.number, signal)]);
-    if (content && !this.#text.value) this.#restore(content);
+    const [draft] = await Promise.all([this.#draft.load(signal), this.#ways.load(this.number, signal)]);
+    if (draft && !this.#text.value) this.#restore(draft.content, draft.uploads);
     this.#clock = setInterval(() => this.#ways.tell(), MINUTE);
     this.#changed({ quietly: true });
     this.dataset.ready = "";
@@ -296,21 +296,21 @@ class ReplyComposer extends HTMLElement {
     if (this.#seenThrough) body.seen_through = this.#seenThrough;
     if (evenSo) body.even_so = true;
     if (then) body.then = outcomeOf(then);
-    const content = this.#content();
+    const [content, files] = [this.#content(), this.#files.kept];
     const message = await api("POST", `appeals/${this.number}/replies`, body, { idempotencyKey: this.#key });
     await this.#clear();
-    this.#offerUndo(message, content);
+    this.#offerUndo(message, content, files);
     document.dispatchEvent(new CustomEvent("tereze:thread", { detail: { number: this.number } }));
   }
 
-  #offerUndo(message, content) {
+  #offerUndo(message, content, files) {
     toast(format(this.#said.sending, { n: HOLD }), {
       seconds: HOLD,
-      action: { label: this.#said.take_back, run: () => this.#takeBack(message, content) },
+      action: { label: this.#said.take_back, run: () => this.#takeBack(message, content, files) },
     });
   }
 
-  async #takeBack(message, content) {
+  async #takeBack(message, content, files) {
     try {
       await api("DELETE", `messages/${message.id}`);
     } catch (error) {
@@ -319,7 +319,7 @@ class ReplyComposer extends HTMLElement {
     }
     toast(this.#said.taken);
     if (this.isConnected && !this.isDirty) {
-      this.#restore(content);
+      this.#restore(content, files);
       this.#changed();
       this.#text.focus();
     } else {
@@ -331,8 +331,8 @@ class ReplyComposer extends HTMLElement {
 
   #refused(error, then) {
     if (error instanceof Problem && error.code === "colleague_replied") {
-      const by = error.document.colleague ?? error.document;
-      toast(format(this.#said.colleague, { name: by.name ?? "", text: by.text ?? "" }), {
+      const { name, beginning } = error.document.colleague;
+      toast(format(this.#said.colleague, { name, text: beginning }), {
         kind: "bad",
         seconds: 30,
         action: { label: this.#said.even_so, run: () => this.#send(then, { evenSo: true }) },
@@ -358,31 +358,34 @@ class ReplyComposer extends HTMLElement {
 
   #content() {
     if (!this.isDirty) return null;
+    const note = this.#mode === "note";
     return {
       text: this.#text.value,
       mode: this.#mode,
-      way: this.#ways.key,
-      uploads: this.#files.kept,
+      uploads: this.#files.ids,
+      ...(note ? { mentions: this.#suggestions.mentioned(this.#text.value) } : this.#ways.fields),
     };
   }
 
-  #restore(content) {
+  #restore(content, uploads) {
     this.#setMode(content.mode === "note" ? "note" : "reply");
     this.#text.value = content.text ?? "";
-    this.#ways.choose(content.way);
-    this.#files.restore(content.uploads);
+    this.#ways.chooseBy(content);
+    this.#suggestions.call(content.mentions ?? []);
+    this.#files.restore(uploads);
   }
 
-  #elsewhere(content) {
-    if (!content || content.text === this.#text.value) return;
-    const mine = this.#content();
-    this.#restore(content);
+  #elsewhere(draft) {
+    if (!draft || draft.content.text === this.#text.value) return;
+    const mine = this.#content() ?? {};
+    const files = this.#files.kept;
+    this.#restore(draft.content, draft.uploads);
     toast(this.#said.elsewhere, {
       seconds: 20,
       action: {
         label: this.#said.keep_mine,
         run: () => {
-          this.#restore(mine ?? {});
+          this.#restore(mine, files);
           this.#changed();
         },
       },

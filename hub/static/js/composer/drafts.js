@@ -22,16 +22,11 @@ export class Draft {
     this.#saved = saved;
   }
 
-  /** What was kept, or null. */
+  /** The draft that was kept, or null. */
   async load(signal) {
-    try {
-      const found = await api("GET", this.#address, undefined, { signal });
-      this.#version = found?.version ?? null;
-      return found?.content ?? null;
-    } catch (error) {
-      if (error instanceof Problem && error.status === 404) return null;
-      throw error;
-    }
+    const { draft } = await api("GET", this.#address, undefined, { signal });
+    this.#version = draft?.version ?? null;
+    return draft;
   }
 
   /** Something changed: it is kept soon. */
@@ -95,8 +90,9 @@ export class Draft {
       this.#saved();
     } catch (error) {
       if (error instanceof Problem && error.status === 409) {
-        this.#version = error.document.current?.version ?? null;
-        this.#show(error.document.current?.content ?? null);
+        const { draft } = error.document;
+        this.#version = draft?.version ?? null;
+        this.#show(draft ?? null);
       } else if (error instanceof Problem && (error.status === 0 || error.status === 503)) {
         // It stays in the page, and is tried again.
         this.#dirty = true;

@@ -67,6 +67,12 @@ export class Suggestions {
     this.#menu.classList.add("emoji");
   }
 
+  /** Colleagues whom a draft calls, by their ids. */
+  call(ids) {
+    const known = this.#people.filter((person) => ids.includes(person.id));
+    this.called = new Map(known.map((person) => [person.name, person.id]));
+  }
+
   /** The ids of colleagues whose names still stand in the text. */
   mentioned(text) {
     return [...this.called].filter(([name]) => text.includes(`@${name}`)).map(([, id]) => id);
@@ -91,7 +97,9 @@ export class Suggestions {
   }
 
   async #offerReplies(typed) {
-    this.#replies ??= (await api("GET", `saved-replies?appeal=${this.#number}`)).items;
+    this.#replies ??= (await api("GET", `saved-replies?appeal=${this.#number}`)).items
+      .filter((reply) => reply.filled)
+      .map(({ name, filled }) => ({ name, text: filled.text }));
     const found = this.#replies.filter((reply) => matches(`${reply.name} ${reply.text}`, typed));
     this.#offer(
       found.slice(0, MOST).map((reply) => ({

@@ -33,6 +33,17 @@ export class Ways {
     if (chosen) this.#select.value = keyOf(chosen);
   }
 
+  /** Choose the way that a draft says. */
+  chooseBy({ private: privately, via }) {
+    const meant = this.items.find((way) => {
+      if (privately) return way.kind === "private";
+      if (!via) return way.default;
+      const there = way.channel === via.channel && way.account === via.account;
+      return there && (!via.point || way.point.value === via.point.value);
+    });
+    this.choose(meant ? keyOf(meant) : "");
+  }
+
   get key() {
     return this.#select.value;
   }
