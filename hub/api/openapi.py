@@ -130,7 +130,11 @@ def _responses(route: "Route") -> dict[str, Any]:
     good: dict[str, Any] = {"content": {route.media: {"schema": schema}}}
     if route.status == HTTPStatus.NO_CONTENT:
         good = {}
+    if route.undoable:
+        good["headers"] = {"Undo": _UNDO}
     responses = {str(route.status): {"description": HTTPStatus(route.status).phrase, **good}}
+    if route.empty:
+        responses["204"] = {"description": HTTPStatus.NO_CONTENT.phrase}
     if route.media == _BYTES:
         for status in (206, 304):
             responses[str(status)] = {"description": HTTPStatus(status).phrase}
@@ -142,6 +146,11 @@ def _responses(route: "Route") -> dict[str, Any]:
         }
     return responses
 
+
+_UNDO = {
+    "description": "The key by which POST undo takes the change back; absent if nothing changed.",
+    "schema": {"type": "string"},
+}
 
 _PROBLEM: dict[str, Any] = {
     "title": "Problem",

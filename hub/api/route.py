@@ -29,6 +29,10 @@ class Route:
     """The body is a form with a file."""
     keyed: bool = False
     """It needs an Idempotency-Key."""
+    empty: bool = False
+    """It may answer 204: there was nothing to be had."""
+    undoable: bool = False
+    """The header Undo of the answer holds the key by which the change is undone."""
     media: str = "application/json"
     """The type of an answer without a shape."""
     problems: tuple[int, ...] = ()

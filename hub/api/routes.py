@@ -16,6 +16,7 @@ from hub.api import (
     drafts,
     listing,
     me,
+    mentions,
     messages,
     office,
     openapi,
@@ -30,6 +31,7 @@ from hub.api import (
     tokens,
     uploads,
     ways,
+    work,
 )
 from hub.api.route import Route
 from registry import inbox
@@ -75,6 +77,7 @@ ROUTES: tuple[Route, ...] = (
         summary="Claim, hand over, move along or describe an appeal: all of it, or nothing.",
         takes=changing.ChangeBody,
         returns=inbox.Appeal,
+        undoable=True,
         problems=(400, 404, 409, 413, 415),
     ),
     Route(
@@ -230,6 +233,8 @@ ROUTES: tuple[Route, ...] = (
     *sessions.ROUTES,
     *audit.ROUTES,
     *ways.ROUTES,
+    *work.ROUTES,
+    *mentions.ROUTES,
     *categories.ROUTES,
     *calendar.ROUTES,
     *office.ROUTES,
