@@ -4,6 +4,8 @@ The caller commits.
 """
 
 from registry.contacts.holding import (
+    EMAIL,
+    PHONE,
     BadPoint,
     UnknownPerson,
     clean_point,
@@ -11,4 +13,12 @@ from registry.contacts.holding import (
     hold_contact,
 )
 
-__all__ = ["BadPoint", "UnknownPerson", "clean_point", "doubts_about", "hold_contact"]
+__all__ = [
+    "EMAIL",
+    "PHONE",
+    "BadPoint",
+    "UnknownPerson",
+    "clean_point",
+    "doubts_about",
+    "hold_contact",
+]
