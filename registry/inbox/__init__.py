@@ -14,6 +14,7 @@ from registry.inbox.matching import (
     matching_ids,
 )
 from registry.inbox.order import BadCursor, Sort, read_cursor
+from registry.inbox.panels import Brief, ContactNote, Panel, Person, Tie, get_panel
 from registry.inbox.query import DEFAULT_LIMIT, MAX_LIMIT, Query
 from registry.inbox.shapes import (
     Appeal,
@@ -40,19 +41,25 @@ __all__ = [
     "Attachment",
     "AttachmentUrl",
     "BadCursor",
+    "Brief",
     "Contact",
+    "ContactNote",
     "Delivery",
     "DeliveryError",
     "Entry",
     "Known",
     "Message",
+    "Panel",
+    "Person",
     "Point",
     "Query",
     "Sort",
     "Thread",
+    "Tie",
     "count_waiting",
     "get_appeal",
     "get_message",
+    "get_panel",
     "get_summary",
     "get_thread",
     "ids_of",
