@@ -6,7 +6,8 @@ not there: it is answered as something that does not exist.
 """
 
 from sqlalchemy import ColumnElement, and_, exists, or_, true
-from sqlmodel import col
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.models import Appeal, Message
 from registry.operators import Principal
@@ -31,6 +32,12 @@ def message_visible_to(principal: Principal) -> ColumnElement[bool]:
     appeal_id = col(Message.appeal_id)
     seen = exists().where(and_(col(Appeal.id) == appeal_id, visible_to(principal)))
     return or_(appeal_id.is_(None), seen)
+
+
+async def may_see_message(session: AsyncSession, message_id: int, principal: Principal) -> bool:
+    """The same of one message, by its id."""
+    seen = select(Message.id).where(Message.id == message_id, message_visible_to(principal))
+    return (await session.exec(seen)).first() is not None
 
 
 def may_see(principal: Principal, *, team: str | None, assignee_id: int | None) -> bool:

@@ -6,9 +6,11 @@ from msgspec import Struct
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from registry.access import may_see_message
 from registry.errors import NotFound
 from registry.journal import record
 from registry.models import Conversation, ExternalId, Message
+from registry.operators import Principal
 from registry.types import AccountKey
 
 
@@ -19,8 +21,16 @@ class Comment(Struct, frozen=True, kw_only=True):
     external_id: str
 
 
-async def get_comment(session: AsyncSession, message_id: int) -> Comment:
-    """The public comment of that id. Raises: NotFound, also for what is no comment."""
+async def get_comment(
+    session: AsyncSession, message_id: int, *, viewer: Principal | None = None
+) -> Comment:
+    """The public comment of that id.
+
+    Raises: NotFound, also for what is no comment, or belongs to an appeal that the viewer may not
+    see.
+    """
+    if viewer is not None and not await may_see_message(session, message_id, viewer):
+        raise NotFound("public comment", message_id)
     found = await session.exec(
         select(ExternalId)
         .join(Message, Message.id == ExternalId.message_id)  # type: ignore[arg-type]

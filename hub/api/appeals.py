@@ -22,6 +22,7 @@ from hub.api.fields import Kind, Language, Latitude, Line, Longitude, Tags, Text
 from hub.api.keys import PRINCIPAL
 from hub.api.listing import AppealQuery, query_of
 from hub.keys import CLOCK, DATABASE, SETTINGS
+from hub.web.noting import note_seen
 from registry.appeals import DeskChannel, Opening, Priority, change_appeal, open_appeal
 from registry.contacts import doubts_about
 from registry.errors import NotFound
@@ -95,7 +96,10 @@ async def get(request: web.Request) -> web.Response:
     """`GET appeals/{number}`."""
     number = number_of(request)
     async with request.config_dict[DATABASE].read() as session:
-        found = await get_appeal(session, number, attachment_url=attachment_url)
+        found = await get_appeal(
+            session, number, attachment_url=attachment_url, viewer=request[PRINCIPAL]
+        )
+    await note_seen(request, number)
     return json_response(found)
 
 

@@ -20,6 +20,7 @@ from hub.api.exchange import id_of, read_query
 from hub.api.keys import PRINCIPAL
 from hub.keys import DATABASE, MEDIA
 from hub.problems import Problem
+from hub.web.noting import note_taken
 from registry.access import message_visible_to
 from registry.errors import NotFound, RegistryError
 from registry.models import Attachment, Message
@@ -61,7 +62,9 @@ async def download(request: web.Request) -> web.StreamResponse:
     """`GET attachments/{id}`, whole or the one range asked for, or a picture made small."""
     id_, asked = id_of(request, "attachment"), read_query(request, FileQuery)
     async with request.config_dict[DATABASE].read() as session:
-        file = await _visible(session, id_, request[PRINCIPAL])
+        file, appeal_id = await _visible(session, id_, request[PRINCIPAL])
+    if file.state == "ready" and not asked.thumbnail:
+        await note_taken(request, appeal_id, {"attachment": str(id_), "name": file.name or ""})
     return await _send(request, file, thumbnail=asked.thumbnail)
 
 
@@ -74,21 +77,27 @@ async def serve(request: web.Request, id_: int) -> web.StreamResponse:
     return await _send(request, file)
 
 
-async def _visible(session: AsyncSession, id_: int, viewer: Principal) -> Attachment:
-    """The file, if the viewer may see its appeal, or brought it in. Raises: NotFound."""
+async def _visible(
+    session: AsyncSession, id_: int, viewer: Principal
+) -> tuple[Attachment, int | None]:
+    """The file, if the viewer may see its appeal, or brought it in; and the appeal's id.
+
+    Raises: NotFound.
+    """
     found = await session.exec(
-        select(Attachment)
+        select(Attachment, Message.appeal_id)
         .outerjoin(Message, col(Message.id) == col(Attachment.message_id))
         .where(
             col(Attachment.id) == id_,
             or_(col(Message.id).is_(None), message_visible_to(viewer)),
         )
     )
-    file = found.one_or_none()
+    row = found.one_or_none()
+    file, appeal_id = (None, None) if row is None else row
     waits = file is not None and file.message_id is None and viewer.teams is not None
     if file is None or (waits and file.uploaded_by not in {None, viewer.actor}):
         raise NotFound("attachment", id_)
-    return file
+    return file, appeal_id
 
 
 async def _send(

@@ -81,6 +81,7 @@ async def retry(request: web.Request) -> web.Response:
             even_if_sent=body.even_if_sent,
             actor=principal.actor,
             now=request.config_dict[CLOCK](),
+            viewer=principal,
         )
         queued = await get_message(session, message_id, attachment_url=attachment_url)
     request.config_dict[BUS].wake(Topic.OUTBOX)
@@ -94,7 +95,7 @@ async def hide(request: web.Request) -> web.Response:
     body = await read_body(request, HiddenBody)
     database, clock = request.config_dict[DATABASE], request.config_dict[CLOCK]
     async with database.read() as session:
-        comment = await get_comment(session, message_id)
+        comment = await get_comment(session, message_id, viewer=principal)
     connector = request.config_dict[CONNECTORS].get(comment.account)
     if not isinstance(connector, Hides) or not connector.capabilities.of(public=True).hides:
         reason = f"The account {comment.account} hides no comments."

@@ -17,6 +17,7 @@ from hub.problems import Problem
 from hub.views import shell, thread
 from hub.views.names import Names
 from hub.web import i18n
+from hub.web.noting import note_seen
 from hub.web.pages import Page, is_fragment, render, times
 from registry.errors import NotFound
 from registry.inbox import Appeal, AppealPage, Sort, list_appeals
@@ -54,6 +55,8 @@ async def page(request: web.Request) -> web.StreamResponse:
                 opened = await thread.load(request, session, number, around.names)
             except NotFound:
                 return render(request, "error.html", status=404, what="not_found")
+    if number is not None:
+        await note_seen(request, number)
     template = "inbox/list.html" if is_fragment(request) else "inbox/page.html"
     return render(
         request,

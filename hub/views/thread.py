@@ -15,6 +15,7 @@ from hub.keys import DATABASE, SETTINGS
 from hub.views.journal_lines import sentence
 from hub.views.names import Names, load_names
 from hub.web import i18n
+from hub.web.noting import note_seen
 from hub.web.pages import Page, language_of, render
 from registry.errors import NotFound
 from registry.ids import parse_id
@@ -104,6 +105,7 @@ async def _rendered(request: web.Request, template: str) -> web.StreamResponse:
             )
         except NotFound:
             return render(request, "error_fragment.html", status=404)
+    await note_seen(request, number)
     return render(request, template, names=names, **shown)
 
 

@@ -1,13 +1,10 @@
 """An appeal opened at the counter: what came by a visit, a letter or an ordinary phone."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
-from sqlalchemy import update
-from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry import types
@@ -15,11 +12,11 @@ from registry.appeals.changes import Priority, set_tags
 from registry.appeals.choices import check_category, check_tag_count, check_team, clean_tags
 from registry.appeals.due import give_deadlines
 from registry.contacts import hold_contact
-from registry.errors import NotFound
 from registry.journal import record
-from registry.models import Appeal, Attachment, Message
+from registry.models import Appeal, Message
 from registry.numbers import next_number
 from registry.operators import Principal
+from registry.uploads import hold_uploads
 
 DESK = "desk"
 """The account of what came over the counter rather than from a provider."""
@@ -121,7 +118,9 @@ async def open_appeal(
     session.add(message)
     await session.flush()
     await set_tags(session, appeal.id, tags)
-    await _attach(session, message, opening.attachment_ids)
+    uploads = tuple(dict.fromkeys(opening.attachment_ids))
+    for position, file in enumerate(await hold_uploads(session, uploads, by=by)):
+        file.message_id, file.position = message.id, position
     record(
         session,
         "appeal.opened",
@@ -138,22 +137,6 @@ async def open_appeal(
     )
     await session.flush()
     return appeal
-
-
-async def _attach(session: AsyncSession, message: Message, ids: Sequence[int]) -> None:
-    for position, id_ in enumerate(dict.fromkeys(ids)):
-        done = await session.exec(
-            update(Attachment)
-            .where(
-                col(Attachment.id) == id_,
-                col(Attachment.message_id).is_(None),
-                col(Attachment.state) == "ready",
-            )
-            .values(message_id=message.id, position=position)
-            .returning(col(Attachment.id))
-        )
-        if done.first() is None:
-            raise NotFound("upload", id_)
 
 
 def first_line(text: str) -> str:

@@ -6,10 +6,12 @@ from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from registry.access import may_see_message
 from registry.carrying import answered_privately
 from registry.errors import NotFound, NotRetryable
 from registry.journal import record
 from registry.models import Conversation, Dispatch, ExternalId, Message
+from registry.operators import Principal
 from registry.types import DeliveryState
 
 RETRYABLE = frozenset({DeliveryState.FAILED, DeliveryState.UNCERTAIN})
@@ -22,13 +24,16 @@ async def retry_message(
     even_if_sent: bool,
     actor: str,
     now: datetime,
+    viewer: Principal | None = None,
 ) -> Message:
     """Queue a failed or uncertain message again, from the first part that did not go.
 
-    Raises: NotFound, NotRetryable (an uncertain one without `even_if_sent`, or nothing to retry).
+    Raises: NotFound (also when the viewer may not see its appeal), NotRetryable (an uncertain one
+    without `even_if_sent`, or nothing to retry).
     """
     message = await session.get(Message, message_id, with_for_update=True)
-    if message is None or message.direction != "out":
+    hidden = viewer is not None and not await may_see_message(session, message_id, viewer)
+    if message is None or message.direction != "out" or hidden:
         raise NotFound("outgoing message", message_id)
     if message.state not in RETRYABLE:
         raise NotRetryable(

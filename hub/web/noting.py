@@ -1,0 +1,53 @@
+"""What is noted of looking: who opened an appeal, and who took a file out.
+
+Whoever reads on while nothing can be written is not stopped for that; the log says it.
+"""
+
+from collections.abc import Mapping
+
+import structlog
+from aiohttp import hdrs, web
+from sqlmodel import select
+
+from hub.keys import CLOCK, DATABASE
+from hub.web.sessions import client_address
+from hub.web.signed import PRINCIPAL
+from registry.audit import audit, is_seen_lately
+from registry.errors import Unavailable
+from registry.models import Appeal
+
+log = structlog.get_logger(__name__)
+
+
+async def note_seen(request: web.Request, number: str) -> None:
+    """Note that whoever asks has the appeal open; not again within five minutes."""
+    principal, now = request[PRINCIPAL], request.config_dict[CLOCK]()
+    async with request.config_dict[DATABASE].read() as session:
+        appeal_id = (await session.exec(select(Appeal.id).where(Appeal.number == number))).one()
+        if await is_seen_lately(session, appeal_id, principal=principal, now=now):
+            return
+    await _note(request, "appeal.seen", appeal_id=appeal_id)
+
+
+async def note_taken(request: web.Request, appeal_id: int | None, data: Mapping[str, str]) -> None:
+    """Note that whoever asks takes a file: once, however many pieces a player asks for."""
+    goes_on = not request.headers.get(hdrs.RANGE, "bytes=0-").startswith("bytes=0-")
+    if request.method == hdrs.METH_GET and not goes_on:
+        await _note(request, "file.taken", appeal_id=appeal_id, data=data)
+
+
+async def _note(
+    request: web.Request,
+    event: str,
+    *,
+    appeal_id: int | None,
+    data: Mapping[str, str] | None = None,
+) -> None:
+    try:
+        async with request.config_dict[DATABASE].write() as session:
+            audit(
+                session, event, principal=request[PRINCIPAL], now=request.config_dict[CLOCK](),
+                appeal_id=appeal_id, address=client_address(request), data=data,
+            )  # fmt: skip
+    except Unavailable as error:
+        log.warning("what was seen could not be noted", noted=event, reason=str(error))
