@@ -25,7 +25,7 @@ from aiohttp import web
 from config.settings import Settings
 from connectors.base import Connector, Registers, SendError
 from connectors.discovery import open_accounts
-from hub import api, files, tracking, views, webhooks
+from hub import api, files, live, tracking, views, webhooks
 from hub.api.keys import REPLAY
 from hub.context import context_of
 from hub.health import healthz, readyz
@@ -227,8 +227,19 @@ def application(hub: Hub) -> web.Application:
     tracking.add_routes(app)
     static.add_routes(app)
     views.add_routes(app)
+    live.add_routes(app, _feed(hub))
     api.mount(app)
     return app
+
+
+def _feed(hub: Hub) -> live.Feed:
+    """What the operators' screens are told by."""
+    return live.Feed(
+        hub.database,
+        clock=hub.clock,
+        zone=ZoneInfo(hub.settings.timezone),
+        window=hub.settings.live.window_ms / 1000,
+    )
 
 
 async def _open_database(settings: Settings) -> Database:

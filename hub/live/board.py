@@ -1,0 +1,315 @@
+"""What every browser shows, and so what it is told of a change.
+
+An appeal that changed goes as a row to every list it belongs to. A list that may have shown it, and
+to which it belongs no more, is told that it is gone. What was so before is remembered for that: of
+an appeal that is not remembered it is assumed.
+"""
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Set
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from hub.live.clients import Client, View, Writer
+from hub.live.notices import Notice, told
+from hub.live.presence import Presence, Viewer
+from hub.live.rendering import Rows
+from hub.live.views import Group, Groups
+from hub.web import i18n
+from registry.access import may_see
+from registry.ids import new_id
+from registry.inbox import Known, is_searching, matches
+from registry.operators import Principal
+from registry.tally import Tally
+
+MOST = 200
+"""Rows that a browser is told of at once; of more, it reads its list anew."""
+
+_REMEMBERED = 5000
+"""Appeals whose state is remembered."""
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """Appeals at one moment, as far as somebody needs them."""
+
+    now: datetime
+    known: Mapping[int, Known]
+    by_words: Mapping[Group, Set[int]] = {}
+    """Of the lists of words, which of the appeals belong to them."""
+
+
+class Board:
+    """The clients, their lists and their open appeals."""
+
+    def __init__(self, presence: Presence) -> None:
+        self.clients: set[Client] = set()
+        self.groups = Groups()
+        self.opened: defaultdict[str, set[Client]] = defaultdict(set)
+        """By number, who has the appeal open and may see it."""
+        self.presence = presence
+        self._past = _Past()
+        self._counts: dict[tuple[Any, ...], bytes] = {}
+        self._tally: Tally | None = None
+
+    # --- Coming and going -----------------------------------------------------------------------
+
+    def add(self, client: Client) -> None:
+        """Take in a client that shows nothing yet."""
+        if not self.clients:
+            self._past = _Past()  # nobody was told meanwhile, and nothing was remembered
+        self.clients.add(client)
+
+    def remove(self, client: Client) -> None:
+        """Let a client go."""
+        self.clients.discard(client)
+        for view in list(client.views):
+            self.groups.remove(client, view)
+        for number in list(client.opened):
+            self.close(client, number)
+
+    def close(self, client: Client, number: str) -> None:
+        """The client shows the appeal no more."""
+        client.opened.discard(number)
+        self.presence.leave(client, number)
+        self.opened[number].discard(client)
+        if not self.opened[number]:
+            del self.opened[number]
+
+    # --- What changed ---------------------------------------------------------------------------
+
+    def tell_changes(self, found: Found, changed: Collection[int], rows: Rows) -> None:
+        """Tell everybody of the appeals that changed."""
+        events: dict[tuple[Any, ...], bytes] = {}
+        for group in self.groups:
+            there, gone = self._sort_out(group, found, changed)
+            if not there and not gone:
+                continue
+            numbers = [found.known[id_].appeal.number for id_ in gone]
+            for view, clients in group.views.items():
+                key = (view, *there, None, *gone)
+                event = events.get(key)
+                if event is None:
+                    shown = [rows(found.known[id_], view.language) for id_ in there]
+                    event = events[key] = list_event(view, shown, numbers)
+                for client in clients:
+                    client.tell(event)
+        for id_ in changed:
+            known = found.known.get(id_)
+            if known is not None:
+                self._tell_thread(known)
+                self._past.remember(known, found.now)
+
+    def tell_lost(self) -> None:
+        """Too much changed, or nobody knows what: everybody is to look anew."""
+        self._past = _Past()
+        for group in self.groups:
+            for view, clients in group.views.items():
+                event = reload_event(view)
+                for client in clients:
+                    client.tell(event)
+        for number, clients in self.opened.items():
+            for client in clients:
+                client.tell(thread_event(number))
+
+    def _sort_out(
+        self, group: Group, found: Found, changed: Collection[int]
+    ) -> tuple[list[int], list[int]]:
+        """Of the changed, those that belong to a list, and those that may have and do not."""
+        there, gone = [], []
+        for id_ in changed:
+            known = found.known.get(id_)
+            if known is None:
+                continue
+            if belongs(group, known, found):
+                there.append(id_)
+            elif self._past.may_have_shown(group, known, found.now):
+                gone.append(id_)
+        return there, gone
+
+    def _tell_thread(self, known: Known) -> None:
+        number, standing = known.appeal.number, known.standing
+        event = thread_event(number)
+        for client in list(self.opened.get(number, ())):
+            if may_see(client.principal, team=standing.team, assignee_id=standing.assignee_id):
+                client.tell(event)
+            else:
+                client.tell(thread_event(number, gone=True))
+                self.close(client, number)
+
+    # --- Who has just come ----------------------------------------------------------------------
+
+    def meet_view(
+        self, client: Client, view: View, found: Found, missed: Iterable[int] | None, rows: Rows
+    ) -> None:
+        """Tell a client what its list missed; None for more than can be told."""
+        group = self.groups.of(client, view)
+        if missed is None:
+            client.tell(reload_event(view, ready=True))
+            return
+        here = [found.known[id_] for id_ in missed if id_ in found.known]
+        there = [known for known in here if belongs(group, known, found)]
+        shown = [rows(known, view.language) for known in there]
+        gone = [known.appeal.number for known in here if known not in there]
+        client.tell(list_event(view, shown, gone, ready=True))
+        self._tell_present(client, group, found)
+
+    def meet_open(self, client: Client, number: str, known: Known | None, *, stale: bool) -> None:
+        """Let a client follow an appeal, if it may see it."""
+        standing = None if known is None else known.standing
+        if standing is None or not may_see(
+            client.principal, team=standing.team, assignee_id=standing.assignee_id
+        ):
+            client.tell(thread_event(number, gone=True))
+            return
+        client.opened.add(number)
+        self.opened[number].add(client)
+        self.presence.enter(client, number)
+        client.tell(thread_event(number, stale=stale, ready=True))
+        if number in self.presence.shown:
+            client.tell(presence_event({number: self.presence.shown[number]}))
+
+    def _tell_present(self, client: Client, group: Group, found: Found) -> None:
+        by_number = {known.appeal.number: known for known in found.known.values()}
+        present = {
+            number: viewers
+            for number, viewers in self.presence.shown.items()
+            if number in by_number and belongs(group, by_number[number], found)
+        }
+        if present:
+            client.tell(presence_event(present))
+
+    # --- People ---------------------------------------------------------------------------------
+
+    def tell_presence(self, found: Found, changes: Mapping[str, list[Viewer]]) -> None:
+        """Tell who is where to those who show it."""
+        by_number = {known.appeal.number: known for known in found.known.values()}
+        for number, viewers in changes.items():
+            event, known = presence_event({number: viewers}), by_number.get(number)
+            told = set(self.opened.get(number, ()))
+            for group in self.groups if known is not None else ():
+                if known is not None and belongs(group, known, found):
+                    told.update(*group.views.values())
+            for client in told:
+                client.tell(event)
+
+    def tell_counts(self, tally: Tally) -> None:
+        """Tell everybody whose counts have changed."""
+        self._tally, self._counts = tally, {}
+        for client in self.clients:
+            self.tell_counts_to(client)
+
+    def tell_counts_to(self, client: Client) -> None:
+        """Tell one client the counts, if it has others."""
+        if self._tally is None:
+            return
+        principal = client.principal
+        key = (principal.teams, principal.operator_id)
+        counts = self._counts.get(key)
+        if counts is None:
+            told_counts = self._tally.counts_for(principal)
+            counts = self._counts[key] = msgspec.json.encode({"counts": told_counts})
+        if counts != client.counts:
+            client.counts = counts
+            client.tell(counts)
+
+    def tell_notices(self, notices: Iterable[Notice]) -> None:
+        """Tell each of those whom a notice is for."""
+        calls: defaultdict[Client, list[Notice]] = defaultdict(list)
+        for notice in notices:
+            for client in self.clients:
+                if _is_for(notice, client.principal):
+                    calls[client].append(notice)
+        for client, found in calls.items():
+            with i18n.use(client.language):
+                client.tell(msgspec.json.encode({"notices": [told(notice) for notice in found]}))
+
+    def flush(self, writer: Writer, *, everybody: bool) -> None:
+        """Send what is to be told; to everybody, the cursor at least."""
+        for client in list(self.clients):
+            if client.events or everybody:
+                writer.send(client)
+
+
+class _Past:
+    """How appeals were when their lists were told of them last."""
+
+    def __init__(self) -> None:
+        self._states: OrderedDict[int, tuple[Known, datetime]] = OrderedDict()
+        self._since = new_id()
+        """Ids follow time: what is not remembered and is younger than this was not there."""
+
+    def remember(self, known: Known, at: datetime) -> None:
+        self._states[known.id] = known, at
+        self._states.move_to_end(known.id)
+        if len(self._states) > _REMEMBERED:
+            forgotten, _ = self._states.popitem(last=False)
+            self._since = max(self._since, forgotten)
+
+    def may_have_shown(self, group: Group, known: Known, now: datetime) -> bool:
+        """Whether a list may still show the appeal, as it was."""
+        state = self._states.get(known.id)
+        if state is None:
+            return known.id <= self._since
+        if is_searching(group.query):
+            return True
+        before, at = state
+        query, viewer = group.query, group.viewer
+        return matches(query, before, viewer=viewer, now=at) or matches(
+            query, before, viewer=viewer, now=now
+        )
+
+
+def belongs(group: Group, known: Known, found: Found) -> bool:
+    """Whether an appeal belongs to a list."""
+    if is_searching(group.query):
+        return known.id in found.by_words.get(group, ())
+    return matches(group.query, known, viewer=group.viewer, now=found.now)
+
+
+def _is_for(notice: Notice, principal: Principal) -> bool:
+    if notice.operator_id is not None:
+        return notice.operator_id == principal.operator_id
+    standing = notice.appeal.standing
+    return may_see(principal, team=standing.team, assignee_id=standing.assignee_id)
+
+
+# --- Events, as JSON ----------------------------------------------------------------------------
+
+
+def list_event(
+    view: View, rows: Collection[bytes], gone: Collection[str], *, ready: bool = False
+) -> bytes:
+    """Rows of a list that are new or have changed, and numbers that left it."""
+    if len(rows) > MOST:
+        return reload_event(view, ready=ready)
+    return (
+        _list_head(view, ready=ready)
+        + b',"rows":[' + b",".join(rows) + b'],"gone":' + msgspec.json.encode(gone) + b"}"
+    )  # fmt: skip
+
+
+def reload_event(view: View, *, ready: bool = False) -> bytes:
+    """The list is to be read anew."""
+    return _list_head(view, ready=ready) + b',"reload":true}'
+
+
+def _list_head(view: View, *, ready: bool) -> bytes:
+    head = {"view": view.asked, "language": view.language} | ({"ready": True} if ready else {})
+    return msgspec.json.encode(head)[:-1]
+
+
+def thread_event(
+    number: str, *, stale: bool = True, gone: bool = False, ready: bool = False
+) -> bytes:
+    """An open appeal has changed, or may be seen no more."""
+    said: dict[str, Any] = {"number": number}
+    said |= {"gone": True} if gone else {"stale": stale}
+    return msgspec.json.encode({"thread": said | ({"ready": True} if ready else {})})
+
+
+def presence_event(viewers: Mapping[str, list[Viewer]]) -> bytes:
+    """Who has which appeals open."""
+    return msgspec.json.encode({"presence": viewers})
