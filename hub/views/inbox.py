@@ -19,6 +19,7 @@ from hub.views.names import Names
 from hub.web import i18n
 from hub.web.noting import note_seen
 from hub.web.pages import Page, is_fragment, render, times
+from registry import changes
 from registry.errors import NotFound
 from registry.inbox import Appeal, AppealPage, Sort, list_appeals
 from registry.operators import Role
@@ -45,6 +46,7 @@ async def page(request: web.Request) -> web.StreamResponse:
     except Problem as problem:
         return render(request, "error.html", status=problem.status, what="not_found")
     async with request.config_dict[DATABASE].read() as session:
+        since = await changes.now(session)  # first: what changes meanwhile is told again
         around = await shell.load_shell(request, session)
         found = await list_appeals(
             session, query, viewer=principal, now=request.config_dict[CLOCK]()
@@ -63,6 +65,7 @@ async def page(request: web.Request) -> web.StreamResponse:
         template,
         title=shell.title(request, around),
         page=found,
+        list_since=since,
         asked=dict(request.query),
         query=query,
         next_address=_next(request, found),

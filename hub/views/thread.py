@@ -17,6 +17,7 @@ from hub.views.names import Names, load_names
 from hub.web import i18n
 from hub.web.noting import note_seen
 from hub.web.pages import Page, language_of, render
+from registry import changes
 from registry.errors import NotFound
 from registry.ids import parse_id
 from registry.inbox import Entry, Message, Thread, get_thread
@@ -66,6 +67,7 @@ async def load(
     before: int | None = None,
 ) -> dict[str, Any]:
     """The thread as templates take it. Raises: NotFound."""
+    since = await changes.now(session)  # first: what changes meanwhile is told again
     thread = await get_thread(
         session, number, attachment_url=attachment_url, viewer=request[PRINCIPAL], before=before
     )
@@ -73,7 +75,7 @@ async def load(
     with i18n.use(language_of(request)):
         items = list(_timeline(thread, names, zone, mark_unread=before is None))
     people = [{"id": id_, "name": names.operators[id_]} for id_ in names.active]
-    return {"opened": thread, "items": items, "people": people}
+    return {"opened": thread, "items": items, "people": people, "thread_since": since}
 
 
 async def fragment(request: web.Request) -> web.StreamResponse:
