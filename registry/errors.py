@@ -20,6 +20,10 @@ class NotFound(RegistryError):
         self.name = str(name)
 
 
+class NotAllowed(RegistryError):
+    """The role does not reach so far; the sentence says whose does."""
+
+
 class IllegalMove(RegistryError):
     """The status table has no such move."""
 

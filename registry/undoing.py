@@ -13,11 +13,10 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.access import visible_to
-from registry.appeals import NotAllowed
 from registry.appeals.dividing import SPLIT, unsplit_appeal
 from registry.appeals.merging import MERGED, unmerge_appeal
 from registry.appeals.reverting import CHANGE_UNDONE, CHANGED, revert_change
-from registry.errors import NotFound
+from registry.errors import NotAllowed, NotFound
 from registry.models import Appeal, JournalEntry
 from registry.operators import Principal, Role
 

@@ -6,13 +6,14 @@ changes nothing writes nothing. The entry is the key by which a change is undone
 registry.undoing). The caller commits.
 """
 
-from registry.appeals.changes import Change, NotAllowed, Priority, change_appeal
+from registry.appeals.changes import Change, Priority, change_appeal
 from registry.appeals.dividing import Division, split_appeal
 from registry.appeals.merging import DifferentContacts, merge_appeal
 from registry.appeals.notes import add_note
 from registry.appeals.opening import DESK, DeskChannel, Opening, open_appeal
 from registry.appeals.reverting import ChangedSince, NotUndoable
 from registry.appeals.taking import take_next
+from registry.errors import NotAllowed
 
 __all__ = [
     "DESK",

@@ -20,7 +20,7 @@ from registry.appeals.due import move_deadline
 from registry.appeals.history import History, note, turn
 from registry.appeals.locking import lock_appeal, number_of, refuse_merged
 from registry.appeals.notes import append_note
-from registry.errors import AlreadyHeld, BadValue, IllegalMove, NotFound, RegistryError
+from registry.errors import AlreadyHeld, BadValue, IllegalMove, NotAllowed, NotFound
 from registry.journal import record
 from registry.models import Appeal, AppealTag, Contact, Operator
 from registry.operators import Principal, Role
@@ -34,10 +34,6 @@ class Priority(StrEnum):
     NORMAL = "normal"
     HIGH = "high"
     URGENT = "urgent"
-
-
-class NotAllowed(RegistryError):
-    """The role does not reach so far; the sentence says whose does."""
 
 
 class Change(Struct, frozen=True, kw_only=True):

@@ -6,8 +6,9 @@ from sqlalchemy import ColumnElement, case, false, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from registry.appeals.changes import NotAllowed, Priority
+from registry.appeals.changes import Priority
 from registry.appeals.history import History, turn
+from registry.errors import NotAllowed
 from registry.journal import record
 from registry.models import Appeal, Category, Operator
 from registry.operators import Principal
