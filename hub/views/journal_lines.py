@@ -1,4 +1,4 @@
-"""The journal in sentences: what stands between the messages of a thread."""
+"""The journal in sentences: between the messages of a thread, and by itself beside it."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -10,23 +10,25 @@ from hub.web.i18n import deferred
 from hub.web.i18n import gettext as _
 from registry.inbox import Entry
 
-_UNTOLD = frozenset({
-    "message.received", "message.queued", "message.echoed", "note.added", "message.edited",
-    "message.deleted", "appeal.opened",
-})  # fmt: skip
-"""What the thread shows by itself."""
 
+def sentence(
+    entry: Entry, names: Names, moment: Callable[[datetime], str], *, whole: bool = False
+) -> str | None:
+    """What happened, without its time; None for what changed nothing that people name.
 
-def sentence(entry: Entry, names: Names, moment: Callable[[datetime], str]) -> str | None:
-    """What happened, without its time; None for what the thread shows anyway."""
-    if entry.event in _UNTOLD:
+    What a thread shows by itself is told only if the `whole` journal is.
+    """
+    shown = _SHOWN.get(entry.event)
+    if shown is not None and not whole:
         return None
     who = names.actor(entry.actor)
-    told = _TOLD.get(entry.event)
+    told = shown or _TOLD.get(entry.event)
     if told is not None:
         said = told(entry.data, names, moment)
     elif entry.event == "appeal.changed":
         said = "; ".join(_changes(entry.data, names, moment))
+    elif entry.event == "appeal.change_undone":
+        said = _("undone") + ": " + "; ".join(_changes(entry.data, names, moment))
     else:
         said = entry.event
     if not said:
@@ -94,9 +96,12 @@ def _fixed(text: str) -> Callable[..., str]:
     return told
 
 
-def _with_number(text: str) -> Callable[..., str]:
+def _with_number(text: str, key: str) -> Callable[..., str]:
     def told(data: Mapping[str, Any], _names: Names, _moment: Callable[[datetime], str]) -> str:
-        return _(text) % {"number": data.get("number", "")}
+        number = data.get(key)
+        if isinstance(number, Mapping):
+            number = number.get("to")
+        return _(text) % {"number": number or ""}
 
     return told
 
@@ -109,7 +114,18 @@ def _moved(text: str) -> Callable[..., str]:
 
 
 def _reaction(data: Mapping[str, Any], _names: Names, _moment: Callable[[datetime], str]) -> str:
-    return _("the citizen reacted: %(emoji)s") % {"emoji": data.get("emoji") or "–"}
+    return _("the citizen reacted: %(emoji)s") % {"emoji": " ".join(data.get("emoji", ())) or "–"}
+
+
+def _opened(data: Mapping[str, Any], _names: Names, _moment: Callable[[datetime], str]) -> str:
+    if origin := data.get("split_from"):
+        return _("registered as a part of %(number)s") % {"number": origin}
+    return _("registered")
+
+
+def _spoken(value: Any, _names: Names) -> str:
+    code = value.get("language") if isinstance(value, Mapping) else value
+    return labels.label(labels.LANGUAGES, code) or _("as they write")
 
 
 _FIELDS: dict[str, Callable[..., str]] = {
@@ -126,7 +142,11 @@ _FIELDS: dict[str, Callable[..., str]] = {
     "tags": _turn(deferred("tags"), _said),
     "assignee": _assignee,
     "due_at": _time(deferred("deadline")),
+    "first_response_due": _time(deferred("first answer due")),
     "snoozed_until": _time(deferred("snoozed until")),
+    "contact_language": _turn(deferred("language of the citizen"), _spoken),
+    "duplicate_of": _turn(deferred("duplicate of"), _said),
+    "merged_into": _turn(deferred("merged into"), _said),
 }
 """By the changed field, what is said of it."""
 
@@ -136,8 +156,15 @@ _TOLD: dict[str, Callable[..., str]] = {
     "appeal.escalated": _fixed(deferred("overdue: the supervisors were told")),
     "appeal.woke": _fixed(deferred("back in the queue: the time it was snoozed for is over")),
     "appeal.due_moved": _moved(deferred("the deadline moved to %(time)s: the calendar changed")),
-    "appeal.merged": _with_number(deferred("merged with %(number)s")),
-    "appeal.split": _with_number(deferred("split: %(number)s")),
+    "appeal.first_response_moved": _moved(
+        deferred("the first answer is due %(time)s: the calendar changed")
+    ),
+    "appeal.merged": _with_number(deferred("merged into %(number)s"), "merged_into"),
+    "appeal.merge_undone": _fixed(deferred("the merge was undone")),
+    "appeal.took_messages": _with_number(deferred("took the messages of %(number)s"), "from"),
+    "appeal.gave_messages_back": _with_number(deferred("gave %(number)s its messages back"), "to"),
+    "appeal.split": _with_number(deferred("split: %(number)s"), "into"),
+    "appeal.split_undone": _fixed(deferred("the split was undone")),
     "message.retried": _fixed(deferred("sent again")),
     "message.taken_back": _fixed(deferred("a reply was taken back before it went out")),
     "message.hidden": _fixed(deferred("the comment was hidden from others")),
@@ -145,3 +172,14 @@ _TOLD: dict[str, Callable[..., str]] = {
     "message.reaction": _reaction,
 }
 """By the event, what is said of it."""
+
+_SHOWN: dict[str, Callable[..., str]] = {
+    "appeal.opened": _opened,
+    "message.received": _fixed(deferred("the citizen wrote")),
+    "message.edited": _fixed(deferred("the citizen changed a message")),
+    "message.deleted": _fixed(deferred("the citizen deleted a message")),
+    "message.queued": _fixed(deferred("a reply was written")),
+    "message.echoed": _fixed(deferred("a reply was written in the app of the channel")),
+    "note.added": _fixed(deferred("a note was written")),
+}
+"""What the thread shows by itself."""

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.web import i18n
 from registry.models import Category, Operator, Team
+from registry.office import get_setting
+from registry.office_shapes import Districts
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,10 @@ async def load_names(session: AsyncSession) -> Names:
             select(Operator.id, Operator.name, Operator.disabled_at).order_by(Operator.name)
         )
     ).all()
+    districts = (await get_setting(session, Districts)).items
     return Names(
         categories=dict(categories.all()),
+        districts={place.code: msgspec.to_builtins(place.names) for place in districts},
         teams=dict(teams.all()),
         operators={str(id_): name for id_, name, _ in operators},
         active=frozenset(str(id_) for id_, _, disabled_at in operators if disabled_at is None),

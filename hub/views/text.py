@@ -26,11 +26,7 @@ def linked(text: str) -> Markup:
         if not _leads_somewhere(address):
             continue
         made.append(escape(text[last : found.start()]))
-        made.append(
-            Markup(
-                '<a href="{0}" target="_blank" rel="noopener noreferrer nofollow">{0}</a>'
-            ).format(address)
-        )
+        made.append(_ANCHOR.format(address))
         last = found.start() + len(address)
     made.append(escape(text[last:]))
     return Markup("").join(made)
