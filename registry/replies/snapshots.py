@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from registry.columns import to_text
+from registry.columns import UtcTime, to_text
 from registry.models import Appeal
 
 Snapshot: TypeAlias = dict[str, Any]
@@ -39,6 +39,6 @@ def written(value: Any) -> Any:
 def read(name: str, value: Any) -> Any:
     """A column's value as it was before it was written."""
     column = Appeal.__table__.columns[name]  # type: ignore[attr-defined]
-    if value is not None and column.type.python_type is datetime:
+    if value is not None and isinstance(column.type, UtcTime):
         return datetime.fromisoformat(value)
     return value
