@@ -30,7 +30,7 @@ _UNSEEN = (
 """Accents, joiners and marks of direction: they part no word."""
 _APOSTROPHES = "'’ʼ`"
 
-_WORD = re.compile(
+WORD = re.compile(
     rf"[^\W\d_](?:[^\W\d_]|[{_UNSEEN}]|[{_APOSTROPHES}](?=[^\W\d_]))*"
     rf"|\d[\d{_UNSEEN}]*(?:[^\W\d_]{{1,2}}(?![^\W\d_]))?"
 )
@@ -52,7 +52,7 @@ class Word(Struct, frozen=True):
 
 def words(text: str) -> Iterator[Word]:
     """The words of a text, from left to right."""
-    for found in _WORD.finditer(text):
+    for found in WORD.finditer(text):
         yield Word(found[0], found.start(), found.end())
 
 

@@ -1,0 +1,63 @@
+"""Search within a list: the condition under which an appeal has the words, beside other filters.
+
+A list has an order of its own, so the newest finds are not enough. Three cases, told apart by the
+first finds: few, and their ids are the condition; many and close together, and the list meets one
+at every few steps of its own way; many and far apart, and all are collected first.
+"""
+
+from collections.abc import Iterable
+
+from sqlalchemy import ColumnElement, any_, exists, false, func, select
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from registry.models import Appeal, SearchDocument
+from registry.operators import Principal
+from registry.search.dialects import fits
+from registry.search.documents import document
+from registry.search.finding import all_of, search_ids
+from registry.search.query import parse
+from registry.search.sources import read_sources
+
+FEW = 1000
+"""Finds that are named by their ids."""
+
+CLOSE = 50
+"""Documents, for each find: when there are fewer, they are close together."""
+
+
+async def search_condition(
+    session: AsyncSession, q: str, *, viewer: Principal | None = None
+) -> ColumnElement[bool]:
+    """What an appeal must be to have what was typed: see registry.search.query."""
+    wanted, id_ = parse(q), col(Appeal.id)
+    first = await search_ids(session, wanted, viewer=viewer, limit=FEW + 1)
+    if not first:
+        return false()
+    if len(first) <= FEW:
+        return id_.in_(first)
+    if await _are_close(session, first[-1]):
+        own = col(SearchDocument.appeal_id) == id_
+        return exists().where(own, fits(col(SearchDocument.words), wanted))
+    everything = all_of(session, wanted, viewer=viewer)
+    if session.get_bind().dialect.name == "sqlite":
+        return id_.in_(everything)
+    # Once, before anything else: PostgreSQL would not guess how many there are.
+    return id_ == any_(func.array(everything.scalar_subquery()))
+
+
+async def _are_close(session: AsyncSession, last_id: int) -> bool:
+    document_id = col(SearchDocument.appeal_id)
+    newer = select(document_id).where(document_id >= last_id).limit(FEW * CLOSE).subquery()
+    found = await (await session.connection()).execute(select(func.count()).select_from(newer))
+    return found.scalar_one() < FEW * CLOSE
+
+
+async def fitting_ids(session: AsyncSession, q: str, appeal_ids: Iterable[int]) -> set[int]:
+    """Which of the appeals have what was typed, as they are now: no index is asked, which may be a
+    moment behind."""
+    wanted = parse(q)
+    if not wanted:
+        return set()
+    sources = await read_sources(session, appeal_ids)
+    return {source.appeal_id for source in sources if wanted.fits(document(source))}

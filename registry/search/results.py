@@ -1,0 +1,112 @@
+"""Results: a page of appeals that were found, each with where it was found and a snippet of it."""
+
+from datetime import datetime
+
+from msgspec import Struct
+from sqlalchemy import select
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from registry import models
+from registry.operators import Principal
+from registry.search.documents import piece_words
+from registry.search.finding import search_ids
+from registry.search.query import Wanted, parse, part_fits
+from registry.search.showing import Segment, snippet
+from registry.search.sources import Piece, Place, Source, read_sources
+from registry.states import Status
+
+MOST_PIECES = 500
+"""Pieces of an appeal that are looked at for the best one."""
+
+
+class FoundContact(Struct, frozen=True, kw_only=True):
+    """The person an appeal is from."""
+
+    id: str
+    name: str | None
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """An appeal that was found."""
+
+    number: str
+    channel: str
+    status: Status
+    subject: str
+    contact: FoundContact
+    opened_at: datetime
+    place: Place
+    """Where it was found."""
+    message_id: str | None
+    """Of the message, the note or the file."""
+    snippet: list[Segment]
+
+
+class FoundPage(Struct, frozen=True, kw_only=True):
+    """What was found, the newest appeals first."""
+
+    items: list[Found]
+    next: str | None
+    """`before` of the page that follows; None on the last."""
+
+
+async def search(
+    session: AsyncSession,
+    q: str,
+    *,
+    viewer: Principal | None,
+    limit: int,
+    before: int | None = None,
+) -> FoundPage:
+    """A page of what the viewer may see; nothing is lost or repeated between pages."""
+    wanted = parse(q)
+    ids = await search_ids(session, wanted, viewer=viewer, limit=limit + 1, before=before)
+    page = ids[:limit]
+    sources = {source.appeal_id: source for source in await read_sources(session, page)}
+    appeal, contact = models.Appeal, models.Contact
+    rows = await (await session.connection()).execute(
+        select(
+            col(appeal.id),
+            col(appeal.number),
+            col(appeal.channel),
+            col(appeal.status),
+            col(appeal.subject),
+            col(appeal.contact_id),
+            col(contact.name),
+            col(appeal.opened_at),
+        )
+        .join(contact, col(contact.id) == col(appeal.contact_id))
+        .where(col(appeal.id).in_(page))
+        .order_by(col(appeal.id).desc())
+    )
+    items = []
+    for row in rows:
+        best = _best(sources[row.id], wanted)
+        items.append(
+            Found(
+                number=row.number,
+                channel=row.channel,
+                status=Status(row.status),
+                subject=row.subject,
+                contact=FoundContact(id=str(row.contact_id), name=row.name),
+                opened_at=row.opened_at,
+                place=best.place,
+                message_id=None if best.message_id is None else str(best.message_id),
+                snippet=snippet(best.text, wanted, place=best.place),
+            )
+        )
+    return FoundPage(items=items, next=str(page[-1]) if len(ids) > limit else None)
+
+
+def _best(source: Source, wanted: Wanted) -> Piece:
+    """The piece with the most of what is looked for; of equals, the first."""
+    best, most = source.pieces[0], 0
+    for piece in source.pieces[:MOST_PIECES]:
+        words = piece_words(piece)
+        fitting = sum(part_fits(part, words) for part in wanted.parts)
+        if fitting > most:
+            best, most = piece, fitting
+        if most == len(wanted.parts):
+            break
+    return best
