@@ -120,14 +120,14 @@ def channel_icon(code: str) -> str:
 
 
 def span(length: timedelta) -> str:
-    """A length of time in its two largest units, without a sign: "2 h 12 min"."""
+    """A length of time without a sign: its two largest units, or one of ten and more: "2 h 12 min"."""
     minutes = int(abs(length).total_seconds() // 60)
     days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
     d, h, m = pgettext("days", "d"), pgettext("hours", "h"), pgettext("minutes", "min")
     if days:
         return f"{days} {d} {hours} {h}" if hours and days < 10 else f"{days} {d}"
     if hours:
-        return f"{hours} {h} {rest} {m}" if rest else f"{hours} {h}"
+        return f"{hours} {h} {rest} {m}" if rest and hours < 10 else f"{hours} {h}"
     return f"{rest} {m}"
 
 

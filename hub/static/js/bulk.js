@@ -66,7 +66,10 @@ function show() {
   const count = pickedNumbers().length;
   const inBar = bar.contains(document.activeElement);
   bar.hidden = count === 0;
-  bar.querySelector("[data-selected]").textContent = plural(words.selected, count);
+  const said = bar.querySelector("[data-selected]");
+  const text = count ? plural(words.selected, count) : "";
+  // Only what differs is written: the observer below looks at this as well.
+  if (said.textContent !== text) said.textContent = text;
   const box = bar.querySelector('[data-command="select-all"]');
   box.checked = count > 0 && count === all.length;
   box.indeterminate = count > 0 && count < all.length;

@@ -16,7 +16,7 @@ export function now() {
   return Date.now() + ahead;
 }
 
-/** A length of time in its two largest units, without a sign: "2 h 12 min". */
+/** A length of time without a sign: its two largest units, or one of ten and more: "2 h 12 min". */
 export function span(milliseconds) {
   const { d, h, min } = words.units;
   const minutes = Math.floor(Math.abs(milliseconds) / MINUTE);
@@ -24,7 +24,7 @@ export function span(milliseconds) {
   const hours = Math.floor(minutes / 60) % 24;
   const rest = minutes % 60;
   if (days) return hours && days < 10 ? `${days} ${d} ${hours} ${h}` : `${days} ${d}`;
-  if (hours) return rest ? `${hours} ${h} ${rest} ${min}` : `${hours} ${h}`;
+  if (hours) return rest && hours < 10 ? `${hours} ${h} ${rest} ${min}` : `${hours} ${h}`;
   return `${rest} ${min}`;
 }
 
