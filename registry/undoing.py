@@ -16,8 +16,12 @@ from registry.access import visible_to
 from registry.appeals.dividing import SPLIT, unsplit_appeal
 from registry.appeals.merging import MERGED, unmerge_appeal
 from registry.appeals.reverting import CHANGE_UNDONE, CHANGED, revert_change
+from registry.contacts import changing, merging
+from registry.contacts.changing import revert_contact
+from registry.contacts.merging import revert_merge
+from registry.contacts.seeing import contact_visible_to
 from registry.errors import NotAllowed, NotFound
-from registry.models import Appeal, JournalEntry
+from registry.models import Appeal, Contact, JournalEntry
 from registry.operators import Principal, Role
 
 TIME_TO_UNDO = timedelta(minutes=10)
@@ -27,8 +31,8 @@ TIME_TO_UNDO = timedelta(minutes=10)
 class Undone(Struct, frozen=True, kw_only=True):
     """What was taken back."""
 
-    number: str
-    """Of the appeal that is as it was."""
+    number: str | None
+    """Of the appeal that is as it was; None for a contact."""
     entry: int
     """The journal's entry that tells so."""
 
@@ -36,7 +40,7 @@ class Undone(Struct, frozen=True, kw_only=True):
 class _Reversal(Protocol):
     def __call__(
         self, session: AsyncSession, entry: JournalEntry, /, *, by: Principal, now: datetime
-    ) -> Awaitable[tuple[str, int]]: ...
+    ) -> Awaitable[tuple[str | None, int]]: ...
 
 
 _REVERSALS: Mapping[str, _Reversal] = {
@@ -44,6 +48,9 @@ _REVERSALS: Mapping[str, _Reversal] = {
     CHANGE_UNDONE: revert_change,
     MERGED: unmerge_appeal,
     SPLIT: unsplit_appeal,
+    changing.CHANGED: revert_contact,
+    changing.CHANGE_UNDONE: revert_contact,
+    merging.MERGED: revert_merge,
 }
 """By the event that is taken back."""
 
@@ -76,9 +83,12 @@ async def _check_right(
         raise NotAllowed(
             f"This was done more than {minutes} minutes ago; a supervisor can still undo it."
         )
-    seen = await session.exec(
-        select(Appeal.id).where(col(Appeal.id) == entry.appeal_id, visible_to(by))
-    )
+    theirs = select(Appeal.id).where(col(Appeal.id) == entry.appeal_id, visible_to(by))
+    if entry.appeal_id is None:
+        theirs = select(Contact.id).where(
+            col(Contact.id) == entry.contact_id, contact_visible_to(by)
+        )
+    seen = await session.exec(theirs)
     if seen.first() is None:
         raise NotFound("change to undo", entry.id)
     raise NotAllowed("Somebody else did this; they or a supervisor can undo it.")

@@ -136,9 +136,13 @@ async def _insert(session: AsyncSession, contact: Contact) -> Contact:
 
 
 async def _survivor(session: AsyncSession, contact_id: int) -> Contact:
-    """The contact of that id, or the one that it was merged into."""
-    contact = await session.get(Contact, contact_id)
-    assert contact is not None  # a foreign key
+    """The contact of that id, or the one that it was merged into; no merge begins before we end."""
+    contact = await session.get_one(
+        Contact,
+        contact_id,
+        with_for_update={"read": True, "key_share": True},
+        populate_existing=True,
+    )
     if contact.merged_into_id is None:
         return contact
     return await _survivor(session, contact.merged_into_id)
