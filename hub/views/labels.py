@@ -120,7 +120,7 @@ def channel_icon(code: str) -> str:
 
 
 def span(length: timedelta) -> str:
-    """A length of time without a sign: its two largest units, or one of ten and more: "2 h 12 min"."""
+    """A length of time in its two largest units, or in one of which there are ten: "2 h 12 min"."""
     minutes = int(abs(length).total_seconds() // 60)
     days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
     d, h, m = pgettext("days", "d"), pgettext("hours", "h"), pgettext("minutes", "min")
