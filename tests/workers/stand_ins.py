@@ -137,11 +137,11 @@ class Outbox:
         sender = self.sender()
         await sender.send_all_due()
 
-    def sender(self) -> Sender:
-        """A sender of another process."""
+    def sender(self, account: AccountKey = MAIN, connector: Scripted | None = None) -> Sender:
+        """A sender of another process, or of another account."""
         return Sender(
-            MAIN,
-            self.connector,
+            account,
+            connector or self.connector,
             database=self.database,
             media=self.media,
             owner="test",
