@@ -14,7 +14,7 @@ from registry.inbox.matching import (
     matching_ids,
 )
 from registry.inbox.order import BadCursor, Sort, read_cursor
-from registry.inbox.panels import Brief, ContactNote, Panel, Person, Tie, get_panel
+from registry.inbox.panels import Brief, Panel, Tie, get_panel
 from registry.inbox.query import DEFAULT_LIMIT, MAX_LIMIT, Query
 from registry.inbox.shapes import (
     Appeal,
@@ -43,14 +43,12 @@ __all__ = [
     "BadCursor",
     "Brief",
     "Contact",
-    "ContactNote",
     "Delivery",
     "DeliveryError",
     "Entry",
     "Known",
     "Message",
     "Panel",
-    "Person",
     "Point",
     "Query",
     "Sort",

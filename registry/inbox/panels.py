@@ -1,11 +1,11 @@
-"""What stands beside an appeal: whose it is, what else they brought, what it is tied to."""
+"""What stands beside an appeal, but for its person: what it is tied to, and all that happened."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Row, and_, select
+from sqlalchemy import ColumnElement, select
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -20,30 +20,10 @@ from registry.operators import Principal
 from registry.states import Status
 
 MOST = 20
-"""Other appeals of a kind that are shown."""
+"""Appeals tied in one way that are shown, the newest of them."""
 
 Bond = Literal["repeats", "repeated", "merged_into", "took", "split_from", "split_into"]
 """How an appeal is tied to another, as seen from the one that is open."""
-
-
-class ContactNote(Struct, frozen=True, kw_only=True):
-    """What colleagues should know of a person."""
-
-    id: str
-    text: str
-    author: str
-    at: datetime
-
-
-class Person(Struct, frozen=True, kw_only=True):
-    """Whose appeal it is, beside their name and points."""
-
-    language: str | None
-    language_fixed: bool
-    """An operator set it."""
-    blocked_at: datetime | None
-    notes: list[ContactNote]
-    """The newest first."""
 
 
 class Brief(Struct, frozen=True, kw_only=True):
@@ -64,12 +44,9 @@ class Tie(Struct, frozen=True, kw_only=True):
 
 
 class Panel(Struct, frozen=True, kw_only=True):
-    """Everything beside one appeal."""
+    """Everything beside one appeal; the card of its person is `registry.contacts.get_card`."""
 
     appeal: Appeal
-    person: Person
-    earlier: list[Brief]
-    """Other appeals of the same person that the viewer may see, the newest first."""
     ties: list[Tie]
     """Those that the viewer may see."""
     journal: list[Entry]
@@ -82,43 +59,9 @@ async def get_panel(session: AsyncSession, number: str, *, viewer: Principal) ->
     journal = await read_journal(session, row.id)
     return Panel(
         appeal=appeal,
-        person=await _person(session, row.contact_id),
-        earlier=await _earlier(session, row, viewer),
         ties=await _ties(session, row.id, journal, viewer),
         journal=journal[::-1],
     )
-
-
-async def _person(session: AsyncSession, contact_id: int) -> Person:
-    contact, note = models.Contact, models.ContactNote
-    found = await fetch(
-        session,
-        select(col(contact.language), col(contact.language_fixed), col(contact.blocked_at)).where(
-            col(contact.id) == contact_id
-        ),
-    )
-    notes = await fetch(
-        session,
-        select(col(note.id), col(note.text), col(note.author), col(note.created_at))
-        .where(col(note.contact_id) == contact_id, col(note.deleted_at).is_(None))
-        .order_by(col(note.id).desc()),
-    )
-    return Person(
-        language=found[0].language,
-        language_fixed=found[0].language_fixed,
-        blocked_at=found[0].blocked_at,
-        notes=[
-            ContactNote(id=str(one.id), text=one.text, author=one.author, at=one.created_at)
-            for one in notes
-        ],
-    )
-
-
-async def _earlier(session: AsyncSession, row: Row[Any], viewer: Principal) -> list[Brief]:
-    of_person = and_(
-        col(models.Appeal.contact_id) == row.contact_id, col(models.Appeal.id) != row.id
-    )
-    return await _briefs(session, viewer, of_person)
 
 
 async def _ties(

@@ -1,7 +1,6 @@
 """What stands beside an appeal, and only that of it which the viewer may see."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from msgspec import structs
@@ -13,7 +12,7 @@ from registry.appeals.merging import merge_appeal
 from registry.db import Database
 from registry.errors import NotFound
 from registry.inbox import Panel, get_panel
-from registry.models import Appeal, Contact, ContactNote, Message
+from registry.models import Message
 from registry.operators import Principal, Role
 from registry.types import ContactPoint
 from registry.undoing import undo
@@ -53,68 +52,20 @@ def ties(panel: Panel) -> list[tuple[str, str]]:
     return [(tie.bond, tie.appeal.number) for tie in panel.ties]
 
 
-async def test_a_panel_shows_the_person_and_what_they_brought_before(database: Database) -> None:
-    dana = await hire(database, "Dana", Role.SUPERVISOR)
-    first = await visit(database, dana, "Су жоқ")
-    second = await visit(database, dana, "Жарық жоқ", hours=1)
-    await receive(database, message())
-    async with database.write() as session:
-        contact = (await session.exec(select(Contact).where(Contact.name == "Айгүл"))).first()
-        assert contact is not None
-        appeal = (await session.exec(select(Appeal).where(Appeal.number == first))).one()
-        contact = await session.get_one(Contact, appeal.contact_id)
-        contact.language, contact.language_fixed, contact.blocked_at = "kk", True, START
-        fields: dict[str, Any] = {
-            "contact_id": contact.id,
-            "author": "Dana",
-            "operator_id": dana.operator_id,
-        }
-        session.add(ContactNote(text="Естімейді", created_at=START, **fields))
-        session.add(ContactNote(text="қате", created_at=START, deleted_at=START, **fields))
-        session.add(
-            ContactNote(text="Кешке хабарласу", created_at=START + timedelta(hours=1), **fields)
-        )
-
-    panel = await beside(database, second, dana)
-
-    assert panel.appeal.number == second
-    assert [point.value for point in panel.appeal.contact.points] == [PHONE.value]
-    assert (panel.person.language, panel.person.language_fixed) == ("kk", True)
-    assert panel.person.blocked_at == START
-    assert [(note.text, note.author) for note in panel.person.notes] == [
-        ("Кешке хабарласу", "Dana"),
-        ("Естімейді", "Dana"),
-    ]
-    assert [(one.number, one.subject, one.status.value) for one in panel.earlier] == [
-        (first, "Су жоқ", "new")
-    ]
-    assert panel.ties == []
-    assert [entry.event for entry in panel.journal] == ["appeal.opened"]
-
-
 async def test_only_what_the_viewer_may_see_stands_in_it(database: Database) -> None:
     chief, dana = await hire(database, "Chief", Role.SUPERVISOR), await hire(database, "Dana")
     dana = structs.replace(dana, teams=frozenset({"light"}))
-    hidden, seen, open_ = [await visit(database, chief, hours=at) for at in range(3)]
+    hidden, open_ = [await visit(database, chief, hours=at) for at in range(2)]
     await change(database, hidden, Change(team="roads"), by=chief)
     await change(database, open_, Change(duplicate_of=hidden), by=chief)
 
     panel = await beside(database, open_, dana)
 
-    assert [one.number for one in panel.earlier] == [seen]
     assert panel.ties == []
+    assert [entry.event for entry in panel.journal] == ["appeal.changed", "appeal.opened"]
     assert ties(await beside(database, open_, chief)) == [("repeats", hidden)]
     with pytest.raises(NotFound):
         await beside(database, hidden, dana)
-
-
-async def test_the_newest_twenty_of_the_other_appeals_are_shown(database: Database) -> None:
-    dana = await hire(database, "Dana", Role.SUPERVISOR)
-    numbers = [await visit(database, dana, hours=at) for at in range(23)]
-
-    panel = await beside(database, numbers[-1], dana)
-
-    assert [one.number for one in panel.earlier] == numbers[-2:1:-1]
 
 
 async def test_ties_are_told_from_both_sides(database: Database) -> None:
