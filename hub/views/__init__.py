@@ -2,7 +2,18 @@
 
 from aiohttp import web
 
-from hub.views import account, channels, inbox, labels, setup, signin, signin_elsewhere, thread
+from hub.views import (
+    account,
+    admin,
+    audit,
+    channels,
+    inbox,
+    labels,
+    setup,
+    signin,
+    signin_elsewhere,
+    thread,
+)
 from hub.views.words import words
 from hub.web.pages import Page, add_pages
 
@@ -13,6 +24,8 @@ PAGES: tuple[Page, ...] = (
     *account.PAGES,
     *inbox.PAGES,
     *channels.PAGES,
+    *audit.PAGES,
+    *admin.PAGES,
     *thread.PAGES,
 )
 

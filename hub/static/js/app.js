@@ -1,6 +1,7 @@
 // The entry of every page: brings everything to life, and says when that is done.
 import "./times.js";
 import "./forms.js";
+import "./admin.js";
 import "./media.js";
 import "./thread.js";
 import "./composer/composer.js";
