@@ -60,14 +60,15 @@ class Browser:
         *,
         headers: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
-        **more: Any,
+        data: bytes | None = None,
+        json: Any = None,
     ) -> Shown:
         """One request; a redirect is not followed."""
         given = {"User-Agent": "Firefox/140", **(headers or {})}
         if self.cookies:
             given["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         async with self.client.request(
-            method, path, headers=given, data=form, allow_redirects=False, **more
+            method, path, headers=given, data=form or data, json=json, allow_redirects=False
         ) as response:
             for name, morsel in response.cookies.items():
                 if morsel["max-age"] == "0":
