@@ -88,6 +88,7 @@ _BYTES = "application/octet-stream"
 _IN_PATH = {
     "number": {"type": "string", "pattern": r"^[A-Z]{2,5}-\d{4}-\d{7,12}$"},
     "id": {"type": "string", "pattern": r"^\d{1,19}$"},
+    "note": {"type": "string", "pattern": r"^\d{1,19}$"},
     "channel": {"type": "string"},
     "account": {"type": "string"},
     "key": {"type": "string", "pattern": r"^[a-z][a-z0-9_-]{0,31}$"},

@@ -18,7 +18,7 @@ from tests.registry.samples import START
 
 PLACES = {
     "number": "ALM-2026-0000099", "id": "99", "channel": "telegram", "account": "main",
-    "code": "roads.pothole", "day": "2026-05-08",
+    "note": "99", "code": "roads.pothole", "day": "2026-05-08",
 }  # fmt: skip
 
 
