@@ -162,6 +162,10 @@ class Appeal(Table, table=True):
         _partial("ix_appeals_live_team", "team", "last_message_at", "id", where=LIVE),
         _partial("ix_appeals_snoozed_until", "snoozed_until", where="snoozed_until IS NOT NULL"),
         _partial("ix_appeals_district", "district", "id", where="district IS NOT NULL"),
+        _partial(
+            "ix_appeals_duplicate_of_id", "duplicate_of_id", where="duplicate_of_id IS NOT NULL"
+        ),
+        _partial("ix_appeals_merged_into_id", "merged_into_id", where="merged_into_id IS NOT NULL"),
     )
 
     id: int = _id()

@@ -295,6 +295,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("district IS NOT NULL"),
     )
     op.create_index(
+        "ix_appeals_duplicate_of_id",
+        "appeals",
+        ["duplicate_of_id"],
+        unique=False,
+        postgresql_where=sa.text("duplicate_of_id IS NOT NULL"),
+        sqlite_where=sa.text("duplicate_of_id IS NOT NULL"),
+    )
+    op.create_index(
         "ix_appeals_live_due_at_id",
         "appeals",
         ["due_at", "id"],
@@ -325,6 +333,14 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("status IN ('new', 'open', 'pending')"),
         sqlite_where=sa.text("status IN ('new', 'open', 'pending')"),
+    )
+    op.create_index(
+        "ix_appeals_merged_into_id",
+        "appeals",
+        ["merged_into_id"],
+        unique=False,
+        postgresql_where=sa.text("merged_into_id IS NOT NULL"),
+        sqlite_where=sa.text("merged_into_id IS NOT NULL"),
     )
     op.create_index(
         "ix_appeals_snoozed_until",
