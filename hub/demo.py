@@ -37,16 +37,12 @@ from config.settings import (
 )
 from connectors.discovery import channel_class, channel_names
 from hub import app, logs
-from registry.db import Database
-from registry.journal import SYSTEM
-from registry.migrate import migrate
-from registry.operators import Role, Taken, add_operator, add_token, find_operator
+from hub.demo_staff import EMAIL, password_of, staff
 from registry.types import utc_now
 
 SEED = 20_260_302
 """The town is the same at every run."""
 
-EMAIL = "demo@example.kz"
 ACCOUNT = "demo"
 """What the account of each channel is called."""
 
@@ -190,7 +186,7 @@ async def _live(folder: Path, *, port: int, speed: float) -> None:
         }
         settings = _settings(folder, port, accounts)
         logs.set_up(settings)
-        token = await _admit(settings, run=number)
+        token = await staff(settings, run=number)
         stopping = asyncio.Event()
 
         def ready(address: str) -> None:
@@ -241,44 +237,15 @@ def _settings(folder: Path, port: int, accounts: Mapping[str, DemoAccount]) -> S
     )
 
 
-async def _admit(settings: Settings, *, run: int) -> str:
-    """Make the database, an operator, and a token in their name."""
-    database = Database(settings.database.url.get_secret_value())
-    await database.open()
-    try:
-        await migrate(database)
-        with suppress(Taken):
-            async with database.write() as session:
-                await add_operator(
-                    session,
-                    email=EMAIL,
-                    name="Дежурный оператор",
-                    role=Role.ADMIN,
-                    password_hash=None,
-                    actor=SYSTEM,
-                    now=utc_now(),
-                )
-        async with database.write() as session:
-            operator = await find_operator(session, EMAIL)
-            return await add_token(
-                session,
-                name=f"demo {run}",
-                role=Role.ADMIN,
-                secret_key=settings.secret_key.get_secret_value(),
-                actor=SYSTEM,
-                now=utc_now(),
-                operator_id=operator.id,
-            )
-    finally:
-        await database.close()
-
-
 def _welcome(address: str, token: str, settings: Settings) -> str:
     year = utc_now().astimezone(ZoneInfo(settings.timezone)).year
     first = f"{settings.numbers.prefix}-{year}-0000001"
     say = shlex.quote('{"text": "Рақмет, бригада жолға шықты."}')
     return f"""
 The demo is at {address}, on this machine only. Citizens write from now on, and answer you.
+
+  the desk      {address}/  signs in {EMAIL} with the password {password_of(settings.folder)}
+                (smena@example.kz and operator@example.kz, with the same password, may do less)
 
   the inbox     curl -s -H "Authorization: Bearer $TOKEN" {address}/api/v1/appeals
   one appeal    curl -s -H "Authorization: Bearer $TOKEN" {address}/api/v1/appeals/{first}
