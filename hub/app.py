@@ -46,6 +46,7 @@ from registry.migrate import is_current, migrate
 from registry.types import AccountKey, Clock, utc_now
 from workers.bus import Bus
 from workers.bus_local import LocalBus
+from workers.indexing import run_indexing
 from workers.intake import Intake
 from workers.introductions import Introductions
 from workers.media import run_media
@@ -299,6 +300,11 @@ def _loops(
             stopping=stopping, clock=hub.clock, ticks=ticks,
         )  # fmt: skip
 
+    async def indexing() -> None:
+        await run_indexing(
+            database=hub.database, owner=hub.owner, stopping=stopping, clock=hub.clock
+        )
+
     async def office() -> None:
         await keep_current(hub.office, database=hub.database, stopping=stopping)
 
@@ -311,7 +317,7 @@ def _loops(
     roles: dict[str, list[tuple[str, Callable[[], Awaitable[None]]]]] = {
         "outbox": [("outbox", outbox), ("media", media)],
         "polling": [("polling", polling)],
-        "schedule": [("schedule", schedule)],
+        "schedule": [("schedule", schedule), ("indexing", indexing)],
     }
     loops = [loop for role, found in roles.items() if role in only for loop in found]
     if only & {"web", "polling"}:

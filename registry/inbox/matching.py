@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy import select
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -22,6 +22,7 @@ from registry.inbox.rows import fetch
 from registry.inbox.shapes import Appeal
 from registry.operators import Principal
 from registry.queues import Standing, in_queue
+from registry.search.lists import fitting_ids
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -92,15 +93,19 @@ async def matching_ids(
     viewer: Principal,
     now: datetime,
 ) -> set[int]:
-    """Which of the appeals belong to the viewer's list, asked of the database."""
-    asked = await conditions(session, query, viewer=viewer, now=now)
+    """Which of the appeals belong to the viewer's list, asked of the database.
+
+    Words are looked for in the appeals themselves: the index is a moment behind.
+    """
+    asked = await conditions(session, structs.replace(query, q=None), viewer=viewer, now=now)
     wanted = (
         select(col(models.Appeal.id))
         .join(models.Contact, col(models.Contact.id) == col(models.Appeal.contact_id))
         .outerjoin(models.Operator, col(models.Operator.id) == col(models.Appeal.assignee_id))
         .where(col(models.Appeal.id).in_(set(appeal_ids)), visible_to(viewer), *asked)
     )
-    return {row.id for row in await fetch(session, wanted)}
+    found = {row.id for row in await fetch(session, wanted)}
+    return await fitting_ids(session, query.q or "", found) if is_searching(query) else found
 
 
 def is_searching(query: Query) -> bool:

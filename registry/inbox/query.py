@@ -10,9 +10,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from registry import models
 from registry.ids import parse_id
 from registry.inbox.order import Sort
-from registry.inbox.searching import search_condition
 from registry.operators import Principal
 from registry.queues import Queue, queue_condition
+from registry.search.lists import search_condition
 from registry.states import Status
 
 MAX_LIMIT = 100
@@ -29,7 +29,7 @@ class Query(Struct, frozen=True, kw_only=True):
     category: str | None = None
     """A code, or a group of them."""
     q: str | None = None
-    """The beginning of a number, digits of a phone, or a piece of a text, name or address."""
+    """Words of a text, name or address, a number, a phone in any form: see registry.search."""
     due_before: datetime | None = None
     teams: tuple[str, ...] = ()
     districts: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ async def conditions(
         team = next(iter(query.teams), None)
         filters.append(queue_condition(query.queue, viewer, now, team))
     if query.q is not None and query.q.strip():
-        filters.append(await search_condition(session, query.q.strip()))
+        filters.append(await search_condition(session, query.q, viewer=viewer))
     return filters
 
 

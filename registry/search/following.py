@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from msgspec import structs
+from msgspec import Struct, structs
 from sqlalchemy import select
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -24,8 +24,20 @@ from registry.search.finding import LAST_ID
 from registry.search.sources import Source, read_sources
 from registry.search.storing import LEASE, Document, Holder, Progress, begin, read_progress, store
 
+READ = 1000
+"""Rows of changes that are read at once; one appeal may have many."""
 PORTION = 64
 """Documents of one transaction: on SQLite, intake waits for it."""
+
+
+class Step(Struct, frozen=True):
+    """What one step came to."""
+
+    progress: Progress
+    documents: int
+    """How many were looked at."""
+    more: bool
+    """There is more to do at once."""
 
 
 class LostLease(Exception):
@@ -48,36 +60,45 @@ async def start(database: Database, *, by: Holder) -> Progress:
     return progress
 
 
-async def step(database: Database, progress: Progress, *, by: Holder) -> Progress:
-    """Write the next documents; the same progress when there is nothing to be done.
-
-    Raises: LostLease, Unavailable.
-    """
+async def step(database: Database, progress: Progress, *, by: Holder) -> Step:
+    """Write the next documents. Raises: LostLease, Unavailable."""
     async with database.read() as session:
-        changed = await read_changes(session, progress.cursor, limit=PORTION)
+        changed = await read_changes(session, progress.cursor, limit=READ)
         following = structs.replace(progress, cursor=changed.cursor)
         ids: Sequence[int] = changed.appeal_ids
         if changed.lost:
             following = structs.replace(following, below=LAST_ID)
         elif not ids and progress.below is not None:
             ids = await _older(session, progress.below)
-            following = structs.replace(following, below=ids[-1] if len(ids) == PORTION else None)
+            below = ids[-1] if len(ids) == PORTION else None
+            following = structs.replace(following, below=below)
         elif not ids and not changed.more:
-            return progress
-        sources = await read_sources(session, ids)
+            return Step(progress, documents=0, more=False)
+    for first in range(0, max(len(ids), 1), PORTION):
+        last = first + PORTION >= len(ids)
+        portion = ids[first : first + PORTION]
+        await _write(database, portion, following if last else progress, by=by)
+    more = changed.more or following.below is not None
+    return Step(following, documents=len(ids), more=more)
+
+
+async def _write(
+    database: Database, appeal_ids: Sequence[int], progress: Progress, *, by: Holder
+) -> None:
+    async with database.read() as session:
+        sources = await read_sources(session, appeal_ids)
     # In a thread: cutting and folding the words of a long conversation takes a while.
     documents = await asyncio.to_thread(_documents, sources)
-    if not await database.run(store(documents, following, by=by)):
+    if not await database.run(store(documents, progress, by=by)):
         raise LostLease
-    return following
 
 
 async def catch_up(database: Database, *, now: datetime) -> None:
     """Write every document that is missing or old, now. Raises: LostLease, Unavailable."""
     by = Holder(owner="catching up", now=now, duration=timedelta(minutes=1))
     progress = await start(database, by=by)
-    while (following := await step(database, progress, by=by)) != progress:
-        progress = following
+    while (done := await step(database, progress, by=by)).more:
+        progress = done.progress
     await database.run(release(LEASE, owner=by.owner))
 
 

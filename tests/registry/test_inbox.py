@@ -30,6 +30,7 @@ from registry.inbox import (
     read_cursor,
 )
 from registry.operators import Principal
+from registry.search.following import catch_up
 from registry.states import Status
 from registry.types import (
     AccountKey,
@@ -245,7 +246,7 @@ async def test_filters_narrow_the_list(database: Database) -> None:
         ("1234567", {3}),
         ("0000003", {3}),
         ("100%", {3}),
-        ("%", {3}),
+        ("%", set()),
         ("_", set()),
         ("отозвано", set()),
         ("нет такого", set()),
@@ -266,6 +267,7 @@ async def test_search_finds_numbers_phones_and_words_in_any_case(
     await receive(database, gone)
     deleted = MessageDeleted(channel="telegram", account="main", external_id="gone", at=START)
     await receive(database, deleted)
+    await catch_up(database, now=START)
     found = await numbers(database, q=q)
     assert {place for place, number in enumerate([lamp, kazakh, call], 1) if number in found} == (
         places

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from registry.operators import Role
+from registry.search.following import catch_up
 from tests.hub.test_api.desk import Desk
 
 LISTED = {
@@ -40,6 +41,8 @@ async def test_filters_of_the_contract_narrow_the_list(desk: Desk) -> None:
     free = await desk.write_in("3", citizen="702")
     await desk.call("PATCH", f"/appeals/{mine}", json={"assignee": "me", "category": "дороги"})
     await desk.call("PATCH", f"/appeals/{his}", json={"assignee": desk.id_of("Marat")})
+
+    await catch_up(desk.database, now=desk.clock())
 
     async def found(query: str) -> set[str]:
         answer = await desk.call("GET", f"/appeals?{query}")
@@ -194,6 +197,7 @@ async def test_a_visit_is_opened_shown_and_found(desk: Desk) -> None:
         "in", "Гүлнар Әбенова", VISIT["text"],
     )  # fmt: skip
     assert shown["journal"][0]["actor"] == f"operator:{desk.id_of('Dana')}"
+    await catch_up(desk.database, now=desk.clock())
     found = await desk.call("GET", "/appeals?q=87015551122")
     assert [item["number"] for item in found.json["items"]] == [shown["number"]]
     desk.clock.advance(timedelta(hours=1))
