@@ -15,7 +15,7 @@ from hub.api.exchange import (
     number_of,
     read_body,
 )
-from hub.api.fields import Text
+from hub.api.fields import Id, Text
 from hub.api.keys import PRINCIPAL
 from hub.keys import BUS, CLOCK, CONNECTORS, DATABASE
 from hub.problems import Problem, of_provider
@@ -36,6 +36,9 @@ class NoteBody(Struct, forbid_unknown_fields=True, kw_only=True):
     draft: Annotated[bool, Meta(description="It was the caller's draft, which goes with it.")] = (
         False
     )
+    mentions: Annotated[
+        list[Id], Meta(max_length=20, description="Operators who are asked to look.")
+    ] = []
 
 
 class HiddenBody(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -63,6 +66,7 @@ async def note(request: web.Request) -> web.Response:
             body.text,
             by=request[PRINCIPAL],
             now=request.config_dict[CLOCK](),
+            mentions=[int(id_) for id_ in body.mentions],
         )
         if body.draft:
             await drop_draft(session, number, by=request[PRINCIPAL])
