@@ -55,6 +55,8 @@ class Way(Struct, frozen=True, kw_only=True):
     is_open: bool
     reach: Reach | None
     """None for an account that is not in the settings any more."""
+    label: str | None = None
+    """Of one elsewhere: its end as people read it, where they can."""
     strangers: bool = False
     """Whoever answers under this name is another contact."""
 
@@ -101,7 +103,7 @@ async def find_way(
             return way
     raise CannotCarry(
         f"The contact cannot be reached by {wanted}"
-        + (f" at {readable(via.point, [])}." if via.point is not None else "."),
+        + ("." if via.point is None else f" at {readable(via.point, []) or via.point.value}."),
         code="no_way",
         instead=f"See where they can be reached (GET appeals/{appeal.number}/ways).",
     )
@@ -161,10 +163,11 @@ async def ways_elsewhere(session: AsyncSession, appeal: Appeal, accounts: Accoun
     ]
     new.sort(key=lambda way: way.carries is None or not way.carries.can_initiate)
     thread = appeal.conversation_id
-    return [
+    ways = [
         *(way for way in known if way.conversation.id != thread),
         *await _with_strangers(session, appeal.contact_id, new),
     ]
+    return [msgspec.structs.replace(way, label=readable(way.point, points)) for way in ways]
 
 
 async def points_of(session: AsyncSession, contact_id: int) -> list[types.ContactPoint]:
@@ -255,7 +258,7 @@ async def _opened(session: AsyncSession, way: Way, *, now: datetime) -> Way:
 def another_contact(way: Way) -> CannotCarry:
     """The refusal of a conversation that somebody else has."""
     return CannotCarry(
-        f"Who answers by {way.account} at {readable(way.point, [])} is known as another contact.",
+        f"Who answers by {way.account} at {way.label or way.point.value} is another contact.",
         code="another_contact",
         instead="Merge the two contacts if they are one person, or reach this one another way.",
     )
