@@ -25,6 +25,9 @@ SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 COOKIE = "__Host-session"
 
 
+_NOTICE = r'class="notice bad" role="alert">.*?<span>\s*(.*?)\s*</span></p>'
+
+
 class Shown:
     """What came back."""
 
@@ -42,7 +45,7 @@ class Shown:
     @property
     def notice(self) -> str:
         """What the page says was wrong."""
-        found = re.search(r'role="alert">.*?<span>\s*(.*?)\s*</span></p>', self.text, re.DOTALL)
+        found = re.search(_NOTICE, self.text, re.DOTALL)
         return unescape(found[1]) if found else ""
 
 
