@@ -7,7 +7,7 @@ import { saveView } from "./filters.js";
 import { resetKeys, showKeys } from "./help.js";
 import { icon } from "./icons.js";
 import { command, isTyping, perform } from "./keys.js";
-import { closeAppeal, focusedRow, focusRow, openAppeal, opened, openList, rowBeside, rowOf, rows } from "./navigation.js";
+import { closeAppeal, focusedRow, focusRow, openAppeal, opened, openList, reading, rowBeside, rowOf, rows } from "./navigation.js";
 import { openPalette } from "./palette.js";
 import { setLanguage, setTheme } from "./preferences.js";
 import * as questions from "./questions.js";
@@ -47,8 +47,7 @@ function changing(name, asks, text, rest) {
 function step(by) {
   const row = rowBeside(by);
   if (!row) return;
-  const reading = document.getElementById("thread")?.contains(document.activeElement);
-  if (reading) openAppeal(row.dataset.number, { focus: true });
+  if (reading()) openAppeal(row.dataset.number, { focus: true });
   else focusRow(row);
 }
 
@@ -56,8 +55,7 @@ function step(by) {
 function back() {
   const active = document.activeElement;
   if (isTyping(active)) {
-    const thread = document.getElementById("thread")?.contains(active);
-    if (thread) document.getElementById("appeal-title")?.focus();
+    if (reading()) document.getElementById("appeal-title")?.focus();
     else active.blur();
     return;
   }

@@ -13,6 +13,7 @@ import { words } from "./words.js";
 export function ask({ title, text = "", fields = [], ok = words.ok, danger = false }) {
   const dialog = document.getElementById("question");
   if (dialog.open) dialog.close("");
+  settle();
   const form = dialog.querySelector("form");
   const body = form.querySelector(".dialog-body");
   form.querySelector("h2").textContent = title;
@@ -46,6 +47,13 @@ export function ask({ title, text = "", fields = [], ok = words.ok, danger = fal
   return new Promise((resolve) => {
     const over = new AbortController();
     const { signal } = over;
+    settle = () => {
+      settle = () => {};
+      over.abort();
+      if (dialog.returnValue !== "ok") return resolve(null);
+      const shown = asked.filter((field) => !field.box.hidden);
+      return resolve(Object.fromEntries(shown.map((field) => [field.name, field.read()])));
+    };
     body.addEventListener("change", showWhatApplies, { signal });
     form.addEventListener(
       "submit",
@@ -55,21 +63,16 @@ export function ask({ title, text = "", fields = [], ok = words.ok, danger = fal
       },
       { signal },
     );
-    dialog.addEventListener(
-      "close",
-      () => {
-        over.abort();
-        if (dialog.returnValue !== "ok") return resolve(null);
-        const shown = asked.filter((field) => !field.box.hidden);
-        return resolve(Object.fromEntries(shown.map((field) => [field.name, field.read()])));
-      },
-      { signal },
-    );
+    // It is told of later: by then another question may have been asked, which settles this one.
+    dialog.addEventListener("close", () => dialog.open || settle(), { signal });
     dialog.returnValue = "";
     dialog.showModal();
     (asked[0]?.focused?.() ?? body.querySelector("input, textarea, select") ?? button).focus();
   });
 }
+
+/** Give what the question that was asked last is answered with, if it has not been given. */
+let settle = () => {};
 
 /** Ask whether to do something. */
 export async function confirm(title, { text = "", ok = words.ok, danger = false } = {}) {
@@ -87,6 +90,15 @@ document.addEventListener("click", (event) => {
       event.clientY >= box.top && event.clientY <= box.bottom;
     if (!inside && event.detail > 0) event.target.close("");
   }
+});
+
+document.addEventListener("keydown", (event) => {
+  // Of its own accord a search box only empties itself.
+  if (event.key !== "Escape" || event.isComposing || event.defaultPrevented) return;
+  const dialog = event.target.closest?.('input[type="search"]')?.closest("dialog");
+  if (!dialog) return;
+  event.preventDefault();
+  dialog.close("");
 });
 
 function made(field, chosen, submit) {

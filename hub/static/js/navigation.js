@@ -39,21 +39,23 @@ export function focusRow(row) {
 /** The row `by` places after the one with the focus, else after the one that is open. */
 export function rowBeside(by) {
   const all = rows();
-  const from = focusedRow() ?? lastFocused() ?? rowOf(opened());
-  if (!from) return all[by > 0 ? 0 : all.length - 1] ?? null;
-  return all[all.indexOf(from) + by] ?? null;
+  const from = focusedRow() ?? (reading() ? rowOf(opened()) : null) ?? rowOf(last.number);
+  if (from) return all[all.indexOf(from) + by] ?? null;
+  // What stands now where the last one stood, before it left the list.
+  return all[Math.min(last.place, all.length - 1) + (by < 0 ? by : 0)] ?? all[0] ?? null;
 }
 
-let last = null;
-
-/** The row that had the focus last, while it is there and the focus is nowhere else. */
-function lastFocused() {
-  return document.activeElement === document.body && last ? rowOf(last) : null;
+/** Whether the focus is in the appeal. */
+export function reading() {
+  return place("thread")?.contains(document.activeElement) ?? false;
 }
+
+/** The row that had the focus last, and how many stood before it. */
+let last = { number: null, place: 0 };
 
 document.addEventListener("focusin", (event) => {
   const row = event.target.closest?.("#list li.row");
-  if (row) last = row.dataset.number;
+  if (row) last = { number: row.dataset.number, place: rows().indexOf(row) };
 });
 
 // --- An appeal ------------------------------------------------------------------------------------
@@ -273,7 +275,7 @@ export function navigate() {
   mark(opened());
   const row = rowOf(opened());
   row?.scrollIntoView({ block: "center" });
-  last = opened();
+  if (row) last = { number: opened(), place: rows().indexOf(row) };
   // Rows that come alive later are marked as well.
   new MutationObserver(() => mark(opened())).observe(place("list"), { childList: true, subtree: true });
   const panel = place("panel");
