@@ -9,6 +9,7 @@ from hub.views import (
     channels,
     inbox,
     labels,
+    panel,
     setup,
     signin,
     signin_elsewhere,
@@ -27,6 +28,7 @@ PAGES: tuple[Page, ...] = (
     *audit.PAGES,
     *admin.PAGES,
     *thread.PAGES,
+    *panel.PAGES,
 )
 
 

@@ -1,0 +1,295 @@
+// The panel beside the thread: it shows what the server has of a person and an appeal, and changes it.
+import { api, apiWithUndo, fragment, tell } from "./api.js";
+import { change, spread } from "./changing.js";
+import { ask, confirm } from "./dialogs.js";
+import { command } from "./keys.js";
+import { put } from "./navigation.js";
+import { pickPerson } from "./person-picker.js";
+import { toast } from "./toasts.js";
+import { format, words } from "./words.js";
+
+const panel = document.getElementById("panel");
+const body = () => panel?.querySelector(".panel-body") ?? null;
+const said = () => JSON.parse(body().dataset.words);
+
+// --- Staying as the server has it -------------------------------------------------------------------
+
+let asking = null;
+
+/** Fetch the panel anew; what is being written in it stays, and so does what is folded open. */
+async function refresh() {
+  const shown = body();
+  if (!shown) return;
+  asking?.abort();
+  const mine = new AbortController();
+  asking = mine;
+  try {
+    const fresh = await fragment(`/appeals/${shown.dataset.number}/panel`, { signal: mine.signal });
+    if (body() === shown && !isWriting()) replace(shown, fresh);
+  } catch (error) {
+    tell(error);
+  } finally {
+    if (asking === mine) asking = null;
+  }
+}
+
+/** Whether somebody has begun to write something that is not kept yet. */
+function isWriting() {
+  return [...panel.querySelectorAll("form")].some((form) => {
+    if (form.hidden) return false;
+    const fields = [...form.querySelectorAll("input, textarea")];
+    return form.matches(".edit-line") || fields.some((field) => field.value.trim());
+  });
+}
+
+function replace(shown, fresh) {
+  const open = [...panel.querySelectorAll("details[open]")].map(({ id }) => id);
+  const { scrollTop } = panel;
+  const focused = panel.contains(document.activeElement) ? placeOf(document.activeElement) : null;
+  put(panel, fresh);
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  panel.scrollTop = scrollTop;
+  if (focused) panel.querySelector(focused)?.focus({ preventScroll: true });
+}
+
+/** How the same element is found again in what the server sends next. */
+function placeOf(element) {
+  if (element.id) return `#${CSS.escape(element.id)}`;
+  const named = [...element.attributes].find(({ name }) => name.startsWith("data-"));
+  return named ? `[${named.name}="${CSS.escape(named.value)}"]` : null;
+}
+
+// --- Editing in place -------------------------------------------------------------------------------
+
+function beginEdit(what) {
+  const form = panel.querySelector(`form[data-edits="${what}"]`);
+  if (!form) return;
+  form.hidden = false;
+  panel.querySelector(`[data-shows="${what}"]`).hidden = true;
+  const input = form.querySelector("input");
+  input.value = input.defaultValue;
+  input.select();
+  input.focus();
+}
+
+function leaveEdit(form) {
+  const what = form.dataset.edits;
+  form.hidden = true;
+  const shows = panel.querySelector(`[data-shows="${what}"]`);
+  shows.hidden = false;
+  shows.querySelector(`[data-edit="${what}"]`).focus();
+}
+
+async function keepEdit(form) {
+  const input = form.querySelector("input");
+  const value = input.value.trim();
+  if (value === input.defaultValue || (!value && form.dataset.of === "contact")) return leaveEdit(form);
+  if (form.dataset.of === "contact") {
+    await changeContact({ [form.dataset.edits]: value }, said().renamed);
+  } else {
+    const { number } = body().dataset;
+    leaveEdit(form);
+    await change([number], { [form.dataset.edits]: value || null }, words.said[form.dataset.edits]);
+    await refresh();
+  }
+}
+
+// --- The person -------------------------------------------------------------------------------------
+
+/** Change the person, say so, and let it be taken back. */
+async function changeContact(fields, text) {
+  const { number, contact } = body().dataset;
+  try {
+    const { undo } = await apiWithUndo("PATCH", `contacts/${contact}`, fields);
+    for (const form of panel.querySelectorAll(".edit-line:not([hidden])")) leaveEdit(form);
+    offerUndo(text, undo, number);
+  } catch (error) {
+    tell(error);
+  }
+  await renew(number);
+}
+
+function offerUndo(text, keys, number) {
+  const run = async () => {
+    try {
+      await api("POST", "undo", { keys });
+      toast(words.undone);
+    } catch (error) {
+      tell(error);
+    }
+    await renew(number);
+  };
+  toast(text, { action: keys.length ? { label: words.undo, run } : null });
+}
+
+/** Look again at everything that shows the person. */
+async function renew(number) {
+  spread([number]);
+  if (body()?.dataset.number === number) await refresh();
+}
+
+async function askLanguage(button) {
+  const offered = JSON.parse(document.getElementById("names")?.dataset.languages ?? "[]");
+  const given = await ask({
+    title: said().language,
+    fields: [
+      {
+        name: "language", kind: "choice", label: said().language, value: button.dataset.personLanguage,
+        options: [{ value: "", label: said().as_they_write }, ...offered.map(([value, label]) => ({ value, label }))],
+      },
+    ],
+  });
+  if (given) await changeContact({ language: given.language || null }, said().language_set);
+}
+
+async function block(button) {
+  const blocks = button.dataset.block === "block";
+  const { block: title, block_text: text, block_ok: ok, blocked, unblocked } = said();
+  if (blocks && !(await confirm(title, { text, ok, danger: true }))) return;
+  await changeContact({ blocked: blocks }, blocks ? blocked : unblocked);
+}
+
+async function merge() {
+  const { contact, number } = body().dataset;
+  const own = { id: contact, name: body().dataset.name || said().no_name };
+  const other = await pickPerson({ title: said().merge, except: contact });
+  if (!other) return;
+  const theirs = other.name || said().no_name;
+  const given = await ask({
+    title: format(said().merge_which, { a: own.name, b: theirs }),
+    text: said().merge_text,
+    ok: said().merge_ok,
+    danger: true,
+    fields: [
+      {
+        name: "into", kind: "choice", label: said().merge_name, value: own.id,
+        options: [{ value: own.id, label: own.name }, { value: other.id, label: theirs, hint: other.hint }],
+      },
+    ],
+  });
+  if (!given) return;
+  const from = given.into === own.id ? other.id : own.id;
+  try {
+    const { undo } = await apiWithUndo("POST", `contacts/${from}/merge`, { into: given.into });
+    offerUndo(said().merged, undo, number);
+  } catch (error) {
+    tell(error);
+  }
+  await renew(number);
+}
+
+async function unmerge(button) {
+  const { number } = body().dataset;
+  button.disabled = true;
+  try {
+    await api("POST", `contact-merges/${button.dataset.unmerge}/undo`);
+    toast(said().unmerged);
+  } catch (error) {
+    tell(error);
+  }
+  await renew(number);
+}
+
+// --- Notes about the person -------------------------------------------------------------------------
+
+async function addNote(form) {
+  const field = form.querySelector("textarea");
+  const button = form.querySelector("button");
+  if (!field.value.trim() || button.disabled) return;
+  button.disabled = true;
+  try {
+    await api("POST", `contacts/${body().dataset.contact}/notes`, { text: field.value.trim() });
+    field.value = "";
+    toast(said().note_kept);
+    await refresh();
+  } catch (error) {
+    tell(error);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+async function dropNote(button) {
+  if (!(await confirm(said().drop_note, { ok: said().drop_ok, danger: true }))) return;
+  try {
+    await api("DELETE", `contacts/${body().dataset.contact}/notes/${button.dataset.dropNote}`);
+    toast(said().note_dropped);
+    await refresh();
+    panel.querySelector("#contact-note")?.focus({ preventScroll: true });
+  } catch (error) {
+    tell(error);
+  }
+}
+
+// --- What is clicked --------------------------------------------------------------------------------
+
+async function clicked(event) {
+  const button = event.target.closest("button");
+  if (!button || !body()) return;
+  const { dataset } = button;
+  if (dataset.edit) beginEdit(dataset.edit);
+  else if ("leave" in dataset) leaveEdit(button.closest("form"));
+  else if ("copy" in dataset) await copy(dataset.copy);
+  else if ("personLanguage" in dataset) await askLanguage(button);
+  else if ("block" in dataset) await block(button);
+  else if ("mergeContact" in dataset) await merge();
+  else if (dataset.unmerge) await unmerge(button);
+  else if (dataset.dropNote) await dropNote(button);
+}
+
+async function copy(text) {
+  await navigator.clipboard.writeText(text);
+  toast(said().copied);
+}
+
+function submitted(event) {
+  event.preventDefault();
+  const form = event.target;
+  if (form.matches(".edit-line")) keepEdit(form).catch(tell);
+  else if (form.matches("[data-add-note]")) addNote(form);
+}
+
+function pressed(event) {
+  if (event.key === "Escape" && event.target.closest(".edit-line")) {
+    event.stopPropagation();
+    leaveEdit(event.target.closest("form"));
+  } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.matches("textarea")) {
+    event.preventDefault();
+    event.target.form.requestSubmit();
+  }
+}
+
+async function askKind() {
+  const { number, kind, kinds } = body().dataset;
+  const given = await ask({
+    title: said().kind,
+    fields: [
+      {
+        name: "kind", kind: "choice", label: said().kind, value: kind,
+        options: JSON.parse(kinds).map(([value, label]) => ({ value, label })),
+      },
+    ],
+  });
+  if (!given) return;
+  await change([number], given, words.said.kind);
+  await refresh();
+}
+
+if (panel) {
+  panel.addEventListener("click", (event) => clicked(event).catch(tell));
+  panel.addEventListener("submit", submitted);
+  panel.addEventListener("keydown", pressed);
+  command("kind", { group: "appeal", when: () => body() !== null, run: () => askKind().catch(tell) });
+  command("address", {
+    group: "appeal",
+    when: () => body() !== null,
+    run: () => {
+      panel.setAttribute("data-open", "");
+      beginEdit("address");
+    },
+  });
+  document.addEventListener("tereze:thread", ({ detail }) => {
+    if (detail.number === body()?.dataset.number) refresh();
+  });
+  document.addEventListener("tereze:reload", () => refresh());
+}
