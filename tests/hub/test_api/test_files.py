@@ -12,7 +12,7 @@ from sqlmodel import select
 from structlog.testing import capture_logs
 
 from hub.api import uploads
-from registry.errors import Unavailable
+from registry.errors import NotFound, Unavailable
 from registry.media import Glance
 from registry.models import Attachment
 from tests.hub.test_api.conftest import MAX_MEDIA_BYTES
@@ -364,3 +364,28 @@ async def test_a_large_file_comes_whole(desk: Desk) -> None:
     content = PNG + bytes(1_500_000)
     id_ = await keep(desk, content)
     assert (await download(desk, id_)).body == content
+
+
+# --- Removed again ------------------------------------------------------------------------------
+
+
+async def test_ones_own_upload_is_removed_with_its_file(desk: Desk) -> None:
+    id_ = (await upload(desk, PNG[:900])).json["id"]
+    other = await desk.call("DELETE", f"/uploads/{id_}", token=await desk.join("Erlan"))
+    other.problem(404, "not_found")
+    async with desk.database.read() as session:
+        path = (await session.exec(select(Attachment.path))).one()
+    answer = await desk.call("DELETE", f"/uploads/{id_}")
+    assert (answer.status, answer.body) == (204, b"")
+    (await download(desk, id_)).problem(404, "not_found")
+    with pytest.raises(NotFound):
+        await desk.media.glance(path or "")
+    (await desk.call("DELETE", f"/uploads/{id_}")).problem(404, "not_found")
+
+
+async def test_an_upload_that_was_sent_is_not_removed(desk: Desk) -> None:
+    number = await desk.write_in()
+    id_ = (await upload(desk, PNG[:900])).json["id"]
+    assert (await desk.reply(number, attachments=[id_])).status == 202
+    (await desk.call("DELETE", f"/uploads/{id_}")).problem(404, "not_found")
+    assert (await download(desk, id_)).status == 200
