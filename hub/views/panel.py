@@ -12,6 +12,7 @@ from hub.keys import DATABASE, SETTINGS
 from hub.views import labels
 from hub.views.journal_lines import sentence
 from hub.views.names import Names, load_names
+from hub.views.panel_words import panel_words
 from hub.views.text import linked, plain
 from hub.web import i18n
 from hub.web.i18n import deferred
@@ -68,6 +69,7 @@ async def fragment(request: web.Request) -> web.StreamResponse:
     zone = ZoneInfo(request.config_dict[SETTINGS].timezone)
     with i18n.use(language_of(request)):
         lines = _journal(found, names, zone)
+        said = panel_words()
         kinds = [(code, labels.label(labels.KINDS, code)) for code in labels.KINDS]
     return render(
         request,
@@ -80,6 +82,7 @@ async def fragment(request: web.Request) -> web.StreamResponse:
         ),
         lines=lines,
         kinds=kinds,
+        said=said,
         names=names,
         bonds=BONDS,
         point_label=point_label,
