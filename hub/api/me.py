@@ -29,6 +29,11 @@ class PreferencesBody(Struct, forbid_unknown_fields=True, kw_only=True):
     theme: Literal["light", "dark", "auto"] | UnsetType | None = UNSET
     sounds: bool | UnsetType | None = UNSET
     notifications: bool | UnsetType | None = UNSET
+    hold_seconds: (
+        Annotated[int, Meta(ge=0, le=30, description="How long a reply waits to be taken back.")]
+        | UnsetType
+        | None
+    ) = UNSET
     keys: (
         Annotated[
             dict[Command, Annotated[list[Key], Meta(max_length=5)]],

@@ -8,8 +8,6 @@ import { Suggestions } from "./suggestions.js";
 import { TemplatePicker } from "./templates.js";
 import { Ways } from "./ways.js";
 
-/** Seconds in which a reply can be taken back. */
-const HOLD = 5;
 const PREVIEW_AFTER = 250;
 const MINUTE = 60_000;
 
@@ -67,6 +65,11 @@ class ReplyComposer extends HTMLElement {
 
   get number() {
     return this.dataset.number;
+  }
+
+  /** Seconds in which a reply can be taken back. */
+  get #hold() {
+    return Number(this.dataset.hold);
   }
 
   /** Go on writing here: "reply" or "note". */
@@ -290,7 +293,7 @@ class ReplyComposer extends HTMLElement {
     const body = {
       ...(template ? { template } : { text: this.#text.value, attachments: this.#files.ids }),
       ...this.#ways.fields,
-      hold_seconds: HOLD,
+      hold_seconds: this.#hold,
       draft: true,
     };
     if (this.#seenThrough) body.seen_through = this.#seenThrough;
@@ -304,8 +307,9 @@ class ReplyComposer extends HTMLElement {
   }
 
   #offerUndo(message, content, files) {
-    toast(format(this.#said.sending, { n: HOLD }), {
-      seconds: HOLD,
+    if (!this.#hold) return;
+    toast(format(this.#said.sending, { n: this.#hold }), {
+      seconds: this.#hold,
       action: { label: this.#said.take_back, run: () => this.#takeBack(message, content, files) },
     });
   }

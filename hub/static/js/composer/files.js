@@ -78,11 +78,9 @@ export class Files {
       return format(this.#said.too_many, { limit: most });
     }
     const kind = kindOf(mime);
-    const fitting = limits.media.filter((one) => one.kind === kind || one.kind === "document");
-    if (!fitting.length) return format(this.#said.wrong_kind, { name });
-    const typed = fitting.filter((one) => accepts(one.types, mime));
-    if (!typed.length) return format(this.#said.wrong_kind, { name });
-    const largest = Math.max(...typed.map((one) => one.max_bytes));
+    const carried = limits.media.find((one) => one.kind === kind && accepts(one.types, mime));
+    if (!carried) return format(this.#said.wrong_kind, { name });
+    const largest = carried.max_bytes;
     return size > largest ? format(this.#said.too_big, { name, limit: bytes(largest) }) : null;
   }
 
@@ -163,9 +161,11 @@ export class Files {
   }
 }
 
+/** What the hub takes a file for; any other picture goes as a document. */
 function kindOf(mime) {
+  if (["image/jpeg", "image/png", "image/webp"].includes(mime)) return "photo";
   const family = mime.split("/")[0];
-  return { image: "photo", video: "video", audio: "audio" }[family] ?? "document";
+  return family === "video" || family === "audio" ? family : "document";
 }
 
 function accepts(types, mime) {

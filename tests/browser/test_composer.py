@@ -1,0 +1,169 @@
+"""The composer, in a browser: where a reply goes, what it carries, and taking it back."""
+
+import struct
+import zlib
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+from playwright.async_api import Page, expect
+from sqlmodel import col, select
+
+from connectors.telegram.sandbox import TelegramSandbox
+from registry.models import Appeal, Dispatch, Message
+from registry.saved_replies import Wanted, add_saved_reply
+from tests.browser.conftest import OpenContext, Serve
+from tests.browser.desk import Desk, employ, sign_in
+from tests.browser.looking import Faults, axe, shot
+
+FLOOD = "Су басып жатыр, Абай даңғылы 10, көмектесіңіздерші!"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(serve: Serve, open_context: OpenContext) -> AsyncIterator[Desk]:
+    """A supervisor's desk, with a bot to which a citizen has written."""
+    async with serve(with_telegram=True) as served:
+        principal = await employ(served, "Дана Серікқызы", hold_seconds=0)
+        context = await open_context()
+        await sign_in(served, context, principal)
+        yield Desk(served, await context.new_page(), principal)
+        await context.close()  # before the hub goes away under it
+
+
+async def opened(desk: Desk) -> tuple[Page, str, TelegramSandbox]:
+    """The page with the appeal of a citizen who has just written, its number, and the bot."""
+    telegram = desk.served.telegram
+    assert telegram is not None
+    await telegram.citizen().say(FLOOD)
+    async with desk.served.hub.database.read() as session:
+        number = (
+            await session.exec(
+                select(Appeal.number)
+                .join(Message, col(Message.appeal_id) == Appeal.id)
+                .where(Message.text == FLOOD)
+            )
+        ).one()
+    page = await desk.visit(f"/inbox/{number}?queue=all&sort=due")
+    await page.locator("reply-composer[data-ready]").wait_for()
+    return page, number, telegram
+
+
+def picture() -> bytes:
+    """A photo of one red pixel."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(b"\x00\xff\x00\x00")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        chunk(*part) for part in ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b""))
+    )
+
+
+async def test_it_says_where_the_reply_goes_before_anybody_types(desk: Desk) -> None:
+    page, _, _ = await opened(desk)
+    await expect(page.locator("[data-way]")).to_contain_text("Telegram")
+    await expect(page.locator("[data-send]")).to_be_disabled()
+    await page.locator("#draft").fill("Бригада жолға шықты, бір сағатта жетеді.")
+    await expect(page.locator("[data-counter]")).to_contain_text("4096")
+    await expect(page.locator("[data-send]")).to_be_enabled()
+    await shot(page, "composer")
+    assert await axe(page) == []
+
+
+async def test_a_reply_with_a_photo_reaches_the_citizen(desk: Desk) -> None:
+    page, _, telegram = await opened(desk)
+    await page.locator("[data-files]").set_input_files(
+        {"name": "ремонт.png", "mimeType": "image/png", "buffer": picture()}
+    )
+    await page.locator("#draft").fill("Жөнделді, міне суреті.")
+    await page.locator("#draft").press("Control+Enter")
+    await telegram.until(lambda: bool(telegram.sent))
+    assert [one.kind for one in telegram.sent] == ["photo"]
+    assert telegram.sent[0].text == "Жөнделді, міне суреті."
+    await expect(page.locator("#draft")).to_have_value("")
+
+
+async def test_a_reply_that_is_taken_back_never_goes_out_and_stands_in_the_composer_again(
+    desk: Desk,
+) -> None:
+    page, _, telegram = await opened(desk)
+    await page.locator("reply-composer").evaluate("(composer) => { composer.dataset.hold = '30' }")
+    await page.locator("#draft").fill("Қате жауап")
+    await page.locator("#draft").press("Control+Enter")
+    await page.locator(".toast button").first.click()
+    await expect(page.locator("#draft")).to_have_value("Қате жауап")
+    async with desk.served.hub.database.read() as session:
+        assert (await session.exec(select(Dispatch))).all() == []
+    assert telegram.sent == []
+
+
+async def test_a_draft_outlives_the_page(desk: Desk) -> None:
+    page, number, _ = await opened(desk)
+    await page.locator("#draft").fill("Басталған жауап")
+    await expect(page.locator("[data-saved-at]")).not_to_be_empty()
+    await page.close()
+    again = await page.context.new_page()
+    await again.goto(f"{desk.served.url}/inbox/{number}?queue=all&sort=due")
+    await expect(again.locator("#draft")).to_have_value("Басталған жауап")
+
+
+async def test_a_note_is_told_apart_and_never_leaves(desk: Desk) -> None:
+    page, _, telegram = await opened(desk)
+    await page.locator(".modes [data-mode=note]").click()
+    await page.locator("#draft").fill("Су арнасымен сөйлестім")
+    await page.locator("#draft").press("Control+Enter")
+    await expect(page.locator(".message.note")).to_contain_text("Су арнасымен сөйлестім")
+    await shot(page, "note")
+    assert telegram.sent == []
+
+
+async def test_a_colleagues_reply_holds_ones_own_until_one_insists(
+    desk: Desk, open_context: OpenContext, faults: Faults
+) -> None:
+    faults.allow(r"409 \(Conflict\)")
+    page, number, telegram = await opened(desk)
+    await page.locator("#draft").fill("Менің жауабым осында")
+    context = await open_context()
+    await sign_in(desk.served, context, await employ(desk.served, "Әріптес", hold_seconds=0))
+    theirs = await context.new_page()
+    await theirs.goto(f"{desk.served.url}/inbox/{number}?queue=all&sort=due")
+    await theirs.locator("reply-composer[data-ready]").wait_for()
+    await theirs.locator("#draft").fill("Әріптестің жауабы")
+    await theirs.locator("#draft").press("Control+Enter")
+    await telegram.until(lambda: len(telegram.sent) == 1)
+
+    await page.locator("#draft").press("Control+Enter")
+    held = page.locator(".toast.bad")
+    await expect(held).to_contain_text("Әріптес")
+    await expect(held).to_contain_text("Әріптестің жауабы")
+    assert await page.locator("#draft").input_value() == "Менің жауабым осында"
+    await held.locator("button").first.click()
+    await telegram.until(lambda: len(telegram.sent) == 2)
+    await context.close()
+    assert [one.text for one in telegram.sent] == ["Әріптестің жауабы", "Менің жауабым осында"]
+
+
+async def test_a_saved_reply_comes_after_a_slash_in_the_citizens_language(desk: Desk) -> None:
+    bodies = {"ru": "Бригада выехала.", "kk": "{number}: бригада жолға шықты."}
+    async with desk.served.hub.database.write() as session:
+        wanted = Wanted(name="бригада", bodies=bodies, team=None)
+        await add_saved_reply(session, wanted, by=desk.principal, now=desk.served.hub.clock())
+    page, number, _ = await opened(desk)
+    await page.locator("#draft").press_sequentially("/бри")
+    await expect(page.locator(".suggestions [role=option]")).to_have_count(1)
+    await page.locator("#draft").press("Enter")
+    await expect(page.locator("#draft")).to_have_value(f"{number}: бригада жолға шықты.")
+
+
+async def test_a_file_that_the_channel_would_refuse_does_not_travel(desk: Desk) -> None:
+    page, _, _ = await opened(desk)
+    await page.locator("[data-files]").set_input_files(
+        {"name": "сурет.png", "mimeType": "image/png", "buffer": b"0" * 11_000_000}
+    )
+    await expect(page.locator(".uploads li.bad")).to_contain_text("сурет.png")
+    await page.locator("#draft").fill("Қараңыз")
+    await expect(page.locator("[data-send]")).to_be_disabled()
+    await page.locator(".uploads li button").click()
+    await expect(page.locator("[data-send]")).to_be_enabled()
