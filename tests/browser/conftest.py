@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
+from tests.browser.desk import Desk, employ, sign_in
 from tests.browser.looking import Faults
 from tests.browser.served import Served, serving
 from tests.conftest import Databases
@@ -127,3 +128,11 @@ async def served(serve: Serve) -> AsyncIterator[Served]:
     """A hub with the blackhole alone."""
     async with serve() as hub:
         yield hub
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def signed_in(served: Served, context: BrowserContext) -> Desk:
+    """The desk of a supervisor, who sees all."""
+    principal = await employ(served, "Дана Серікқызы")
+    await sign_in(served, context, principal)
+    return Desk(served, await context.new_page(), principal)
