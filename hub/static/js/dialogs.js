@@ -67,6 +67,8 @@ export function ask({ title, text = "", fields = [], ok = words.ok, danger = fal
     dialog.addEventListener("close", () => dialog.open || settle(), { signal });
     dialog.returnValue = "";
     dialog.showModal();
+    // A list that shrinks while somebody types moves what is below it.
+    for (const list of body.querySelectorAll(".search-list")) list.style.blockSize = `${list.offsetHeight}px`;
     (asked[0]?.focused?.() ?? body.querySelector("input, textarea, select") ?? button).focus();
   });
 }
@@ -120,7 +122,7 @@ function line({ name, kind, label, value, required, hint, placeholder = "", min,
   const id = `ask-${name}`;
   const input =
     kind === "area"
-      ? element("textarea", { id, name, rows: 3 })
+      ? element("textarea", { id, name, rows: 2 })
       : element("input", { id, name, type: TYPES[kind] ?? kind ?? "text", autocomplete: "off" });
   input.placeholder = placeholder;
   input.required = Boolean(required);
@@ -205,6 +207,7 @@ function search({ name, label, value, options, hint }, chosen, submit) {
     const found = shown.filter(({ all }) => !typed || matches(all, typed));
     found.sort((a, b) => starts(b, typed) - starts(a, typed));
     list.replaceChildren(...(typed ? found : shown).map(({ item }) => item));
+    list.hidden = found.length === 0;
     none.hidden = found.length > 0;
     if (typed) steering.first();
     else steering.move((picked ?? shown[0])?.item);

@@ -98,7 +98,8 @@ export function chordOf(event) {
 
 /** Whether keys write text into this element. */
 export function isTyping(element) {
-  if (!(element instanceof Element)) return false;
+  // What is in a dialog that was just closed may have the focus until the next picture is drawn.
+  if (!(element instanceof Element) || element.closest("dialog:not([open])")) return false;
   if (element.isContentEditable || element.closest("textarea, select")) return true;
   const input = element.closest("input");
   return input !== null && !/^(checkbox|radio|button|submit|reset|file|image)$/.test(input.type);

@@ -1,5 +1,6 @@
 // The palette: one box that finds appeals, places and commands.
 import { api, Problem } from "./api.js";
+import { targets } from "./bulk.js";
 import { icon } from "./icons.js";
 import { commands, keysOf, spoken } from "./keys.js";
 import { matches, steer } from "./listbox.js";
@@ -12,6 +13,7 @@ const SHORTEST = 2;
 /** Characters for which it is worth asking. */
 const MOST = 8;
 const RECENT = "tereze:recent";
+const REMEMBERED = 5;
 
 let parts = null;
 let offered = [];
@@ -41,7 +43,8 @@ function setUp() {
 /** Open it; what applies is found out before, while the focus is still where it was. */
 export function openPalette() {
   parts ??= setUp();
-  offered = [...places(), ...commandsNow()];
+  // Whoever is at an appeal rather does something with it than goes elsewhere.
+  offered = targets().length ? [...commandsNow(), ...places()] : [...places(), ...commandsNow()];
   parts.input.value = "";
   show("");
   parts.dialog.showModal();
@@ -84,7 +87,7 @@ export function remember() {
   document.addEventListener("tereze:opened", ({ detail: { number } }) => {
     const who = document.querySelector("#appeal-title bdi")?.textContent ?? "";
     const kept = JSON.parse(sessionStorage.getItem(RECENT) ?? "[]").filter((each) => each.number !== number);
-    sessionStorage.setItem(RECENT, JSON.stringify([{ number, who }, ...kept].slice(0, MOST)));
+    sessionStorage.setItem(RECENT, JSON.stringify([{ number, who }, ...kept].slice(0, REMEMBERED)));
   });
 }
 
