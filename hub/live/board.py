@@ -142,22 +142,31 @@ class Board:
     # --- Who has just come ----------------------------------------------------------------------
 
     def meet_view(
-        self, client: Client, view: View, found: Found, missed: Iterable[int] | None, rows: Rows
+        self,
+        client: Client,
+        view: View,
+        found: Found,
+        missed: Iterable[int] | None,
+        rows: Rows,
+        *,
+        asked: str,
     ) -> None:
-        """Tell a client what its list missed; None for more than can be told."""
+        """Tell a client what its list missed since the cursor `asked`; None for too much."""
         group = self.groups.of(client, view)
         if missed is None:
-            client.tell(reload_event(view, ready=True))
+            client.tell(reload_event(view, ready=asked))
             return
         here = [found.known[id_] for id_ in missed if id_ in found.known]
         there = [known for known in here if belongs(group, known, found)]
         shown = [rows(known, view.language) for known in there]
         gone = [known.appeal.number for known in here if known not in there]
-        client.tell(list_event(view, shown, gone, ready=True))
+        client.tell(list_event(view, shown, gone, ready=asked))
         self._tell_present(client, group, found)
 
-    def meet_open(self, client: Client, number: str, known: Known | None, *, stale: bool) -> None:
-        """Let a client follow an appeal, if it may see it."""
+    def meet_open(
+        self, client: Client, number: str, known: Known | None, *, stale: bool, asked: str
+    ) -> None:
+        """Let a client follow an appeal that it read at the cursor `asked`, if it may see it."""
         standing = None if known is None else known.standing
         if standing is None or not may_see(
             client.principal, team=standing.team, assignee_id=standing.assignee_id
@@ -167,7 +176,7 @@ class Board:
         client.opened.add(number)
         self.opened[number].add(client)
         self.presence.enter(client, number)
-        client.tell(thread_event(number, stale=stale, ready=True))
+        client.tell(thread_event(number, stale=stale, ready=asked))
         if number in self.presence.shown:
             client.tell(presence_event({number: self.presence.shown[number]}))
 
@@ -280,34 +289,37 @@ def _is_for(notice: Notice, principal: Principal) -> bool:
 
 
 def list_event(
-    view: View, rows: Collection[bytes], gone: Collection[str], *, ready: bool = False
+    view: View, rows: Collection[bytes], gone: Collection[str], *, ready: str | None = None
 ) -> bytes:
-    """Rows of a list that are new or have changed, and numbers that left it."""
+    """Rows of a list that are new or have changed, and numbers that left it.
+
+    `ready` is the cursor at which a client said it knew the list: from here on it is told.
+    """
     if len(rows) > MOST:
         return reload_event(view, ready=ready)
     return (
-        _list_head(view, ready=ready)
+        _list_head(view, ready)
         + b',"rows":[' + b",".join(rows) + b'],"gone":' + msgspec.json.encode(gone) + b"}"
     )  # fmt: skip
 
 
-def reload_event(view: View, *, ready: bool = False) -> bytes:
+def reload_event(view: View, *, ready: str | None = None) -> bytes:
     """The list is to be read anew."""
-    return _list_head(view, ready=ready) + b',"reload":true}'
+    return _list_head(view, ready) + b',"reload":true}'
 
 
-def _list_head(view: View, *, ready: bool) -> bytes:
-    head = {"view": view.asked, "language": view.language} | ({"ready": True} if ready else {})
-    return msgspec.json.encode(head)[:-1]
+def _list_head(view: View, ready: str | None) -> bytes:
+    head = {"view": view.asked, "language": view.language}
+    return msgspec.json.encode(head | ({} if ready is None else {"ready": ready}))[:-1]
 
 
 def thread_event(
-    number: str, *, stale: bool = True, gone: bool = False, ready: bool = False
+    number: str, *, stale: bool = True, gone: bool = False, ready: str | None = None
 ) -> bytes:
     """An open appeal has changed, or may be seen no more."""
     said: dict[str, Any] = {"number": number}
     said |= {"gone": True} if gone else {"stale": stale}
-    return msgspec.json.encode({"thread": said | ({"ready": True} if ready else {})})
+    return msgspec.json.encode({"thread": said | ({} if ready is None else {"ready": ready})})
 
 
 def presence_event(viewers: Mapping[str, list[Viewer]]) -> bytes:

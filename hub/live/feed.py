@@ -246,12 +246,14 @@ class Feed:
         rows: Rows,
     ) -> None:
         """Tell a client what it missed, and let it follow from here on."""
+        asked = arrival.cursor or ""
         if arrival.view is not None:
-            self._board.meet_view(arrival.client, arrival.view, found, missed, rows)
+            self._board.meet_view(arrival.client, arrival.view, found, missed, rows, asked=asked)
         if arrival.number is not None:
             id_ = ids.get(arrival.number, 0)
             stale = missed is None or id_ in missed
-            self._board.meet_open(arrival.client, arrival.number, found.known.get(id_), stale=stale)
+            known = found.known.get(id_)
+            self._board.meet_open(arrival.client, arrival.number, known, stale=stale, asked=asked)
 
     async def _count(self) -> None:
         """Count the queues, if they may have changed and it was not done just now."""

@@ -56,6 +56,12 @@ def words() -> dict[str, object]:
             "not_retryable": _("There is nothing to send again."),
             "undo_conflict": _("It was changed again since; it cannot be undone."),
         },
+        "live": {
+            "looks": _("%(name)s is looking at it"),
+            "writes": _("%(name)s is writing"),
+            "open": _("Open"),
+            "vanished": _("This appeal is not yours to see any more."),
+        },
         "arrived": plural(lambda n: ngettext("%(n)s new message", "%(n)s new messages", n)),
         "selected": plural(lambda n: ngettext("%(n)s selected", "%(n)s selected", n)),
     }

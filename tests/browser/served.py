@@ -17,6 +17,7 @@ from connectors.base import Registers
 from connectors.blackhole.sandbox import BlackholeSandbox
 from connectors.telegram.sandbox import TelegramSandbox
 from hub.app import Hub, _loops, application, open_hub
+from hub.live import FEED, Feed
 from registry.models import Appeal, ExternalId, Message
 from registry.types import Clock, utc_now
 from workers.supervisor import keep_running
@@ -34,6 +35,8 @@ class Served:
 
     url: str
     hub: Hub
+    feed: Feed
+    """What tells the pages of changes."""
     blackhole: BlackholeSandbox
     """Its citizens write, and hear nothing back."""
     telegram: TelegramSandbox | None
@@ -96,14 +99,15 @@ async def serving(
         )
         hub = await stack.enter_async_context(open_hub(settings, clock=clock))
         await stack.enter_async_context(_working(hub))
-        runner = web.AppRunner(application(hub), access_log=None, shutdown_timeout=1)
+        app = application(hub)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
         await web.SockSite(runner, listening).start()
         for connector in hub.connectors.values():
             if isinstance(connector, Registers):
                 await connector.register()
-        yield Served(url, hub, blackhole, telegram)
+        yield Served(url, hub, app[FEED], blackhole, telegram)
 
 
 @asynccontextmanager

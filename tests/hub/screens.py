@@ -36,7 +36,7 @@ class Screen:
     async def show(self, view: str, language: str = "en", cursor: str = "") -> dict[str, Any]:
         """Show a list; what it is told of it first."""
         await self.say(view=view, language=language, cursor=cursor)
-        return await self.until(lambda event: event.get("view") == view and event.get("ready"))
+        return await self.until(lambda event: event.get("view") == view and "ready" in event)
 
     async def open(self, number: str, cursor: str = "") -> dict[str, Any]:
         """Open an appeal; what it is told of it first."""

@@ -133,7 +133,7 @@ async def test_an_open_appeal_is_told_to_be_stale_once_however_much_of_it_change
     dana, *_ = await hire_all(desk)
     number, other = await write_in(desk.hub.database), await write_in(desk.hub.database, "701")
     screen = await desk.screen(dana)
-    assert await screen.open(number) == {"number": number, "stale": False, "ready": True}
+    assert await screen.open(number) == {"number": number, "stale": False, "ready": ""}
     await receive(desk.hub.database, message("700-2", conversation="700"))
     assert await screen.next("thread") == {"number": number, "stale": True}
     await screen.say(number=number, off=True)
@@ -307,7 +307,7 @@ async def test_who_comes_back_is_told_what_they_missed_and_nothing_else(desk: Of
     event = await back.show(UNASSIGNED, cursor=screen.cursor)
     assert (numbers(event["rows"]), event["gone"]) == ([arrived], [taken])
     assert await back.open(kept, cursor=screen.cursor) == {
-        "number": kept, "stale": False, "ready": True,
+        "number": kept, "stale": False, "ready": screen.cursor,
     }  # fmt: skip
     assert (await back.open(taken, cursor=screen.cursor))["stale"]
 

@@ -97,7 +97,8 @@ function saying(problem) {
 
 let leaving = false;
 
-function sayGoodbye() {
+/** Tell somebody who was signed out, with the way back in. */
+export function sayGoodbye() {
   if (leaving) return;
   leaving = true;
   const next = new URLSearchParams({ next: location.pathname + location.search });
