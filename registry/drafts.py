@@ -118,6 +118,8 @@ async def save_draft(
 ) -> Draft:
     """Save the draft over the `version` that the writer saw; None where they saw none.
 
+    What is there already, word for word, is no other version.
+
     Raises: NotFound (the appeal), NotAllowed, DraftChanged, BadValue (an upload that is not there).
     """
     operator_id = _operator(by)
@@ -137,7 +139,10 @@ async def save_draft(
         )
         done = saved.scalar_one_or_none()
     if done is None:
-        raise DraftChanged(await _read(session, appeal_id, number, operator_id))
+        current = await _read(session, appeal_id, number, operator_id)
+        if current is not None and current.content == content:
+            return current  # the same request again, or what taking a reply back has restored
+        raise DraftChanged(current)
     await _check_uploads(session, content, by=by)
     kept = await _read(session, appeal_id, number, operator_id)
     assert kept is not None  # it was just written

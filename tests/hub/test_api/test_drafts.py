@@ -85,6 +85,16 @@ async def test_a_draft_that_was_sent_or_discarded_does_not_come_back(desk: Desk)
     assert (await desk.call("DELETE", f"/appeals/{number}/draft")).status == 204
 
 
+async def test_the_same_words_again_are_no_other_version(desk: Desk) -> None:
+    """The answer to a save was lost, or a reply that was taken back is a draft again already."""
+    number = await desk.write_in()
+    first = await save(desk, number, text="Бір")
+    second = await save(desk, number, first.json["version"], text="Екі")
+    for seen in (first.json["version"], None):
+        again = await save(desk, number, seen, text="Екі")
+        assert (again.status, again.json) == (200, second.json)
+
+
 async def test_of_two_screens_that_save_at_once_one_is_told_of_the_other(desk: Desk) -> None:
     number = await desk.write_in()
     first = (await save(desk, number, text="Бір")).json["version"]
