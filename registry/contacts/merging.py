@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text, update
+from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -41,15 +41,15 @@ async def merge_contacts(
 
     Whoever writes from a point of theirs is the other one from now on. Raises: NotFound, BadValue.
     """
-    await _keep_intake_out(session)
     gone = await find_contact(session, contact_id, by=by)
     try:
         into = await find_contact(session, into_id, by=by)
     except NotFound as error:
         raise BadValue("into", str(error)) from error
-    if gone.id == into.id:
+    if gone.id != into.id:
+        await _hold(session, gone, into)
+    if gone.id == into.id or gone.merged_into_id is not None or into.merged_into_id is not None:
         raise BadValue("into", "The two are one contact already; name another one.")
-    await _hold(session, gone, into)
     moved = {
         name: [str(id_) for id_ in await _belongings(session, table, gone)]
         for name, table in _BELONGINGS.items()
@@ -81,7 +81,6 @@ async def unmerge_contacts(
 
     Raises: NotFound, NotUndoable.
     """
-    await _keep_intake_out(session)
     merge = await session.get(ContactMerge, merge_id, populate_existing=True)
     if merge is None:
         raise NotFound("merge of contacts", merge_id)
@@ -96,7 +95,6 @@ async def revert_merge(
     session: AsyncSession, entry: JournalEntry, *, by: Principal, now: datetime
 ) -> tuple[None, int]:
     """The same by the journal's entry of the merge. Raises: NotUndoable."""
-    await _keep_intake_out(session)
     merge = await session.get_one(ContactMerge, int(entry.data["merge"]), populate_existing=True)
     _, undone = await _part(session, merge, by=by, now=now)
     return None, undone
@@ -108,6 +106,7 @@ async def _part(
     gone = await session.get_one(Contact, merge.from_id)
     into = await session.get_one(Contact, merge.into_id)
     await _hold(session, gone, into)
+    await session.refresh(merge)
     if merge.undone_at is not None:
         raise NotUndoable("This merge has been undone already.")
     if into.merged_into_id is not None:
@@ -132,27 +131,22 @@ async def _part(
     return gone, undone
 
 
-async def _keep_intake_out(session: AsyncSession) -> None:
-    """Wait until no process registers anything, and let none begin before the transaction ends.
-
-    Intake finds a point's contact first and opens their conversation later: in between, a merge
-    would leave the conversation with a contact who is nobody any more. On SQLite the transaction
-    is alone as it is.
-    """
-    if session.get_bind().dialect.name == "postgresql":
-        await session.exec(text("LOCK TABLE conversations IN EXCLUSIVE MODE"))  # type: ignore[call-overload]
-
-
 async def _hold(session: AsyncSession, gone: Contact, into: Contact) -> None:
-    """Their appeals first and then the two, as whoever changes an appeal holds them."""
+    """Their conversations, their appeals and then the two themselves, as whoever changes any of
+    them holds them; what belongs to them is asked for afterwards.
+
+    The two are held with their keys: nobody opens anything of theirs before the transaction ends.
+    Who was about to do so looks again afterwards whether the contact is still there: intake when it
+    adds the appeal, the counter when it holds the contact.
+    """
     both = (gone.id, into.id)
-    await session.exec(
-        select(Appeal.id)
-        .where(col(Appeal.contact_id).in_(both))
-        .order_by(col(Appeal.id))
-        .with_for_update(key_share=True)
-    )
-    # Their keys as well: the counter opens no appeal of either while they become one.
+    for table in (Conversation, Appeal):
+        await session.exec(
+            select(table.id)
+            .where(col(table.contact_id).in_(both))
+            .order_by(col(table.id))
+            .with_for_update(key_share=True)
+        )
     await session.exec(
         select(Contact)
         .where(col(Contact.id).in_(both))

@@ -4,7 +4,8 @@ from registry.statements import BOOL, ID, JSON, REAL, TEXT, TIME, Statement
 
 CONVERSATIONS = Statement(
     """
-    SELECT c.channel, c.account, c.key, c.id, c.contact_id, c.appeal_id, c.last_inbound_at,
+    SELECT c.channel, c.account, c.key, c.id, coalesce(p.merged_into_id, c.contact_id),
+      c.appeal_id, c.last_inbound_at,
       p.language, p.language_fixed, p.name IS NULL
     FROM {rows} JOIN conversations c
       ON c.channel = r.channel AND c.account = r.account AND c.key = r.key
@@ -115,7 +116,8 @@ RECENT_APPEALS = Statement(
 
 POINTS = Statement(
     """
-    SELECT p.scheme, p.value, p.id, p.contact_id, c.language, c.language_fixed, c.name IS NULL
+    SELECT p.scheme, p.value, p.id, coalesce(c.merged_into_id, p.contact_id), c.language,
+      c.language_fixed, c.name IS NULL
     FROM {rows} JOIN contact_points p ON p.scheme = r.scheme AND p.value = r.value
     JOIN contacts c ON c.id = p.contact_id
     """,
@@ -226,7 +228,9 @@ ADD_APPEALS = Statement(
       (id, number, channel, account, conversation_id, contact_id, language, subject,
        opened_at, last_message_at, message_count, unread, latitude, longitude, waiting_since,
        first_response_at, first_response_due, due_at)
-    SELECT id, number, channel, account, conversation_id, contact_id, language, subject,
+    SELECT id, number, channel, account, conversation_id,
+       coalesce((SELECT p.merged_into_id FROM contacts p WHERE p.id = r.contact_id), r.contact_id),
+       language, subject,
        opened_at, last_message_at, message_count, unread, latitude, longitude, waiting_since,
        first_response_at, first_response_due, due_at
     FROM {rows}
@@ -383,7 +387,10 @@ UPDATE_CONVERSATIONS = Statement(
       last_inbound = coalesce(r.last_inbound, conversations.last_inbound),
       last_inbound_at = coalesce(r.last_inbound_at, conversations.last_inbound_at),
       blocked_at = CASE WHEN r.last_inbound IS NULL THEN conversations.blocked_at END,
-      appeal_id = coalesce(r.appeal_id, conversations.appeal_id)
+      appeal_id = coalesce(r.appeal_id, conversations.appeal_id),
+      contact_id = coalesce(
+        (SELECT p.merged_into_id FROM contacts p WHERE p.id = conversations.contact_id),
+        conversations.contact_id)
     FROM {rows} WHERE conversations.id = r.id
     """,
     id=ID,
@@ -391,7 +398,9 @@ UPDATE_CONVERSATIONS = Statement(
     last_inbound_at=TIME,
     appeal_id=ID,
 )
-"""Whoever writes to us lets us through again: a message lifts the mark of a block."""
+"""Whoever writes to us lets us through again: a message lifts the mark of a block. A conversation
+that was opened while its contact became another one is that one's (see registry.contacts.merging).
+"""
 
 EDITABLE = Statement(
     """
