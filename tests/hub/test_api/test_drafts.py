@@ -99,7 +99,8 @@ async def test_of_two_screens_that_save_at_once_one_is_told_of_the_other(desk: D
     number = await desk.write_in()
     first = (await save(desk, number, text="Бір")).json["version"]
     for seen in (first, None):
-        found = await asyncio.gather(*(save(desk, number, seen, text=str(i)) for i in range(5)))
+        words = [f"{seen}: {i}" for i in range(5)]
+        found = await asyncio.gather(*(save(desk, number, seen, text=said) for said in words))
         statuses = sorted(answer.status for answer in found)
         assert statuses == ([200, 409, 409, 409, 409] if seen else [409] * 5)
     await desk.call("DELETE", f"/appeals/{number}/draft")
