@@ -9,6 +9,8 @@ const said = JSON.parse(document.getElementById("media-words")?.dataset.words ??
 
 /** A block of houses, as Leaflet counts. */
 const ZOOM = 15;
+/** Pixels at the edges where a number would lie on another one, or on the scale. */
+const ROOM = { top: 24, side: 24, foot: 34 };
 /** About so many lines of the grid in the shorter direction. */
 const LINES = 4;
 
@@ -153,13 +155,17 @@ function drawGrid(L, map, grid) {
       interactive: false,
       keyboard: false,
     }).addTo(grid);
+  const { y: height } = map.getSize();
   for (const latitude of steps(seen.getSouth(), seen.getNorth(), step)) {
-    line([[latitude, seen.getWest()], [latitude, seen.getEast()]]);
-    number([latitude, seen.getWest()], latitude, "parallel");
+    const west = [latitude, seen.getWest()];
+    line([west, [latitude, seen.getEast()]]);
+    const { y } = map.latLngToContainerPoint(west);
+    if (y > ROOM.top && y < height - ROOM.foot) number(west, latitude, "parallel");
   }
   for (const longitude of steps(seen.getWest(), seen.getEast(), step)) {
-    line([[seen.getSouth(), longitude], [seen.getNorth(), longitude]]);
-    number([seen.getNorth(), longitude], longitude, "meridian");
+    const north = [seen.getNorth(), longitude];
+    line([[seen.getSouth(), longitude], north]);
+    if (map.latLngToContainerPoint(north).x > ROOM.side) number(north, longitude, "meridian");
   }
 }
 
