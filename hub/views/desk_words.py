@@ -1,5 +1,6 @@
 """What the browser says around the appeals: commands, keys, questions and notices."""
 
+from hub.views import labels
 from hub.views.plurals import plural
 from hub.web.i18n import gettext as _
 from hub.web.i18n import ngettext, pgettext
@@ -52,6 +53,7 @@ def desk_words() -> dict[str, object]:
             )
         ),
         "ask": _asked(),
+        "channel_icons": labels.CHANNEL_ICONS,
     }
 
 
@@ -91,6 +93,7 @@ def _commands() -> dict[str, str]:
         "merge": _("Merge with another appeal…"),
         "copy-link": _("Copy the link"),
         "save-view": _("Save as a view"),
+        "delete-view": _("Delete this view"),
         "theme": _("Colours"),
         "language": _("Language"),
         "sign-out": _("Sign out"),
@@ -162,9 +165,21 @@ def _asked() -> dict[str, str]:
         "split": _("Split messages into a new appeal"),
         "split_ok": _("Split off"),
         "messages": _("Which messages"),
+        "split_subject": _("What the new appeal is about"),
+        "different": _("They are of different people"),
+        "different_text": _(
+            "The appeals %(number)s and %(into)s are of two different people. Merge them all the "
+            "same?"
+        ),
+        "merge_ok": _("Merge"),
+        "take_over": _("Take it from them"),
+        "delete_view": _("Delete the view “%(name)s”?"),
+        "delete_shared": _("Everybody sees it."),
+        "delete": _("Delete"),
         "view": _("Save as a view"),
         "view_ok": _("Save"),
         "view_name": _("Name of the view"),
         "view_kept": _("The view “%(name)s” is kept"),
+        "view_deleted": _("The view “%(name)s” is deleted"),
         "view_shared": _("Everybody sees it"),
     }

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
 from sqlmodel import col, or_, select
@@ -10,10 +10,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.views.labels import QUEUES
 from hub.views.names import Names, load_names
-from hub.web.i18n import gettext
+from hub.web import i18n
+from hub.web.i18n import deferred
+from hub.web.pages import language_of
 from hub.web.signed import SESSION
 from registry.models import SavedView
 from registry.operators import Principal
+
+EVERYTHING = deferred("All appeals")
+"""What a list is called that is of no queue."""
 
 QUEUE_ICONS = {
     "mine": "user",
@@ -39,6 +44,10 @@ class Place:
     """What its counter is called among the live counts; empty for none."""
     alarming: bool = False
     """A number there is bad news."""
+    view: str = ""
+    """The id of the saved view that it is."""
+    shared: bool = False
+    """Everybody sees the view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +95,29 @@ async def _views(session: AsyncSession, principal: Principal) -> list[Place]:
         .where(or_(mine.is_(None), mine == principal.operator_id))
         .order_by(col(SavedView.position), col(SavedView.name))
     )
-    return [Place(f"/inbox?{urlencode(view.query)}", view.name, "filter", "") for view in found]
+    return [
+        Place(
+            address=f"/inbox?{urlencode(view.query)}",
+            name=view.name,
+            icon="filter",
+            count="",
+            view=str(view.id),
+            shared=view.operator_id is None,
+        )
+        for view in found
+    ]
 
 
 def title(request: web.Request, shell: Shell) -> str:
     """What the list that is asked for is called."""
-    asked = request.query
-    queue = asked.get("queue", "")
-    if queue == "team":
+    asked = {name: value for name, value in request.query.items() if value}
+    for view in shell.views:
+        if dict(parse_qsl(view.address.partition("?")[2])) == asked:
+            return view.name
+    if asked.get("queue") == "team":
         return shell.names.team(asked.get("team"))
-    if queue in QUEUES:
-        return gettext(QUEUES[queue])
-    return gettext("All appeals")
+    with i18n.use(language_of(request)):
+        return i18n.gettext(QUEUES.get(asked.get("queue", ""), EVERYTHING))
 
 
 def shown(shell: Shell) -> dict[str, Any]:

@@ -53,10 +53,19 @@ export async function apiWithUndo(method, path, body, { idempotencyKey, signal }
 }
 
 /** Fetch a piece of a page as HTML. Throws: Problem. */
-export async function fragment(address, { signal } = {}) {
+export function fragment(address, { signal } = {}) {
+  return html(address, { signal, headers: { "HX-Request": "true" } });
+}
+
+/** Fetch a page as HTML. Throws: Problem. */
+export function wholePage(address, { signal } = {}) {
+  return html(address, { signal });
+}
+
+async function html(address, options) {
   let response;
   try {
-    response = await fetch(address, { signal, headers: { "HX-Request": "true" } });
+    response = await fetch(address, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, { code: "no_answer" });

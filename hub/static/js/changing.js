@@ -13,13 +13,28 @@ export async function change(numbers, body, said) {
       ? await changeOne(numbers[0], body)
       : await changeMany(numbers, body);
     if (done.length) tellDone(said, done, undo);
-    if (refused.length) toast(plural(words.refused, refused.length, { reason: refused[0].message }), { kind: "bad" });
+    if (refused.length) tellRefused(refused);
     spread(done);
     return refused.length === 0;
   } catch (error) {
-    tell(error);
+    if (error.code === "already_held" && "assignee" in body && isSupervisor()) offerToTake(error, numbers, body, said);
+    else tell(error);
     return false;
   }
+}
+
+function tellRefused(refused) {
+  toast(plural(words.refused, refused.length, { reason: refused[0].message }), { kind: "bad" });
+}
+
+/** Whether the operator may take appeals from others. */
+export function isSupervisor() {
+  return document.documentElement.dataset.role !== "operator";
+}
+
+function offerToTake(problem, numbers, body, said) {
+  const run = () => change(numbers, { ...body, reassign: true }, said);
+  toast(problem.message, { kind: "bad", action: { label: words.ask.take_over, run } });
 }
 
 async function changeOne(number, body) {
@@ -28,10 +43,16 @@ async function changeOne(number, body) {
 }
 
 async function changeMany(numbers, body) {
-  const { answer, undo } = await apiWithUndo("POST", "appeals/bulk", { numbers, change: body });
-  const refused = answer.failed.map((each) => new Problem(each.status ?? 409, each));
-  const failed = new Set(answer.failed.map((each) => each.number));
-  return { done: numbers.filter((number) => !failed.has(number)), refused, undo: answer.undo ?? undo };
+  const { items } = await api("POST", "appeals/bulk", { numbers, change: body });
+  return {
+    done: items.filter((each) => each.ok).map((each) => each.number),
+    refused: refusedOf(items),
+    undo: items.map((each) => each.undo).filter(Boolean),
+  };
+}
+
+function refusedOf(items) {
+  return items.filter((each) => !each.ok).map(({ problem }) => new Problem(problem.status, problem));
 }
 
 /** Say what was done, with the way back, if there is one. */
@@ -45,8 +66,10 @@ export function tellDone(said, numbers, undo = []) {
 
 async function takeBack(keys, numbers) {
   try {
-    await api("POST", "undo", { keys });
-    toast(words.undone);
+    const { items } = await api("POST", "undo", { keys });
+    const refused = refusedOf(items);
+    if (refused.length) tellRefused(refused);
+    else toast(words.undone);
   } catch (error) {
     tell(error);
   }

@@ -3,7 +3,7 @@ import { api, apiWithUndo, tell } from "./api.js";
 import { pickAll, pickedNumbers, pickTo, targets, toggle } from "./bulk.js";
 import { change, spread, tellDone } from "./changing.js";
 import { confirm } from "./dialogs.js";
-import { saveView } from "./filters.js";
+import { deleteView, saveView, shownView } from "./filters.js";
 import { resetKeys, showKeys } from "./help.js";
 import { icon } from "./icons.js";
 import { command, isTyping, perform } from "./keys.js";
@@ -71,13 +71,12 @@ function back() {
 async function takeNext() {
   try {
     const { answer, undo } = await apiWithUndo("POST", "appeals/next");
-    const number = answer?.number ?? answer?.appeal?.number;
-    if (!number) {
+    if (!answer) {
       toast(said.nothing_waits);
       return;
     }
-    await openAppeal(number, { focus: true });
-    tellDone(said.claim, [number], undo);
+    await openAppeal(answer.number, { focus: true });
+    tellDone(said.claim, [answer.number], undo);
   } catch (error) {
     tell(error);
   }
@@ -153,6 +152,7 @@ function working() {
     { icon: () => icon("copy"), when: alone },
   );
   command("merge", { group: "appeal", icon: () => icon("arrows-join"), when: () => opened() !== null, run: merge });
+  command("split", { group: "appeal", icon: () => icon("arrows-split"), when: () => opened() !== null, run: split });
   command("copy-link", {
     group: "appeal", icon: () => icon("link"), when: () => opened() !== null,
     run: async () => {
@@ -164,18 +164,45 @@ function working() {
 
 /** Let the composer take what is typed from now on. */
 function compose(mode) {
-  document.dispatchEvent(new CustomEvent("tereze:compose", { detail: { mode } }));
+  document.querySelector("reply-composer").focusOn(mode);
 }
 
 async function merge() {
   const number = opened();
-  const into = await questions.askNumber(words.ask.merge, { text: format(words.ask.merge_text, { number }) });
+  const asked = { text: format(words.ask.merge_text, { number }), ok: words.ask.merge_ok };
+  const into = await questions.askNumber(words.ask.merge, asked);
   if (!into) return;
   try {
-    const { undo } = await apiWithUndo("POST", `appeals/${into}/merge`, { from: [number] });
+    const { undo } = await mergeInto(number, into);
     tellDone(said.merge, [into], undo);
-    spread([number, into]);
+    spread([number]);
     await openAppeal(into, { focus: true });
+  } catch (error) {
+    tell(error);
+  }
+}
+
+/** Merge; of different people only when asked again. Throws: Problem. */
+async function mergeInto(number, into) {
+  const address = `appeals/${number}/merge`;
+  try {
+    return await apiWithUndo("POST", address, { into });
+  } catch (error) {
+    if (error.code !== "different_contacts") throw error;
+    const text = format(words.ask.different_text, { number, into });
+    if (!(await confirm(words.ask.different, { text, ok: words.ask.merge_ok }))) throw new DOMException("", "AbortError");
+    return apiWithUndo("POST", address, { into, across_contacts: true });
+  }
+}
+
+async function split() {
+  const number = opened();
+  const body = await questions.askMessages();
+  if (!body) return;
+  try {
+    const { answer, undo } = await apiWithUndo("POST", `appeals/${number}/split`, body);
+    tellDone(said.split, [answer.number], undo);
+    await openAppeal(answer.number, { focus: true });
   } catch (error) {
     tell(error);
   }
@@ -185,6 +212,7 @@ async function merge() {
 
 function choosing() {
   command("save-view", { group: "desk", icon: () => icon("bookmark"), when: inbox, run: saveView });
+  command("delete-view", { group: "desk", icon: () => icon("bookmark-off"), when: () => shownView() !== null, run: deleteView });
   command("theme", { group: "desk", palette: false, bindable: false, run: ({ value }) => setTheme(value) });
   command("language", { group: "desk", palette: false, bindable: false, run: ({ value }) => setLanguage(value) });
   for (const item of document.querySelectorAll('#menu-me [data-command="theme"], #menu-me [data-command="language"]')) {
@@ -201,7 +229,6 @@ function choosing() {
 }
 
 async function signOut() {
-  if (!(await confirm(words.ask.sign_out, { ok: words.commands["sign-out"] }))) return;
   try {
     await api("DELETE", "session");
     location.assign("/signin");

@@ -19,6 +19,6 @@ export function listen() {
     known = detail;
     show();
   });
-  // A list that is put anew has a place for its own.
-  document.addEventListener("tereze:listed", show);
+  // What is put anew has a place for its own.
+  for (const put of ["listed", "placed"]) document.addEventListener(`tereze:${put}`, show);
 }

@@ -7,7 +7,7 @@ import { words } from "./words.js";
  *
  * `fields` are `{name, kind, label, value, options, required, hint, when}`. Kinds: "text", "area",
  * "number", "date", "moment" (as <input type=datetime-local>), "password", "check", "choice" (one of
- * a few), "search" (one of many), "tags" (a list of words). Options are `{value, label, hint, also}`,
+ * a few), "many" (any of a few), "search" (one of many), "tags" (a list of words). Options are `{value, label, hint, also}`,
  * `also` being other words to find it by. `when` is `{name: value}`: shown only then.
  */
 export function ask({ title, text = "", fields = [], ok = words.ok, danger = false }) {
@@ -105,6 +105,7 @@ document.addEventListener("keydown", (event) => {
 
 function made(field, chosen, submit) {
   if (field.kind === "choice") return choice(field);
+  if (field.kind === "many") return many(field);
   if (field.kind === "search") return search(field, chosen, submit);
   if (field.kind === "check") return check(field);
   return line(field);
@@ -168,6 +169,29 @@ function choice({ name, label, value, options, required = true }) {
     box,
     read: () => checked()?.value ?? null,
     focused: () => checked() ?? box.querySelector("input"),
+  };
+}
+
+function many({ name, label, options, value = [] }) {
+  const box = element("fieldset", { className: "field choices" });
+  box.append(element("legend", { textContent: label }));
+  const list = element("div", { className: "choice-list" });
+  for (const option of options) {
+    const input = element("input", { type: "checkbox", name, value: option.value, checked: value.includes(option.value) });
+    const said = element("span", { className: "choice-label" }, element("bdi", { textContent: option.label }));
+    if (option.hint) said.append(element("small", { className: "muted", textContent: option.hint }));
+    list.append(element("label", { className: "choice" }, input, said));
+  }
+  box.append(list);
+  const checked = () => [...box.querySelectorAll("input:checked")].map((input) => input.value);
+  return {
+    box,
+    read: checked,
+    check: () => {
+      if (checked().length) return false;
+      box.querySelector("input")?.focus();
+      return true;
+    },
   };
 }
 

@@ -1,7 +1,8 @@
 // The filters of a list: what is chosen is in the address, so that it can be kept and sent.
 import { api, tell } from "./api.js";
-import { ask } from "./dialogs.js";
-import { openList } from "./navigation.js";
+import { isSupervisor } from "./changing.js";
+import { ask, confirm } from "./dialogs.js";
+import { openList, renewPlaces } from "./navigation.js";
 import { inputValue, momentOf } from "./times.js";
 import { toast } from "./toasts.js";
 import { format, words } from "./words.js";
@@ -21,26 +22,43 @@ export function address(form) {
   return `/inbox?${asked}`;
 }
 
+/** What a view keeps of an address: moments pass, and pages are no part of it. */
+const PASSING = ["opened_from", "opened_before", "due_before", "cursor", "limit"];
+
 /** Ask for a name, and keep the list that is shown under it. */
 export async function saveView() {
-  const given = await ask({
-    title: words.ask.view,
-    ok: words.ask.view_ok,
-    fields: [
-      { name: "name", kind: "text", label: words.ask.view_name, required: true },
-      ...(words.ask.view_shared
-        ? [{ name: "shared", kind: "check", label: words.ask.view_shared }]
-        : []),
-    ],
-  });
+  const fields = [{ name: "name", kind: "text", label: words.ask.view_name, required: true }];
+  if (isSupervisor()) fields.push({ name: "shared", kind: "check", label: words.ask.view_shared });
+  const given = await ask({ title: words.ask.view, ok: words.ask.view_ok, fields });
   if (!given) return;
+  const query = Object.fromEntries(
+    [...new URLSearchParams(location.search)].filter(([name, value]) => value && !PASSING.includes(name)),
+  );
   try {
-    await api("POST", "views", {
-      name: given.name,
-      query: Object.fromEntries(new URLSearchParams(location.search)),
-      shared: given.shared ?? false,
-    });
+    await api("POST", "saved-views", { name: given.name, query, shared: given.shared ?? false });
     toast(format(words.ask.view_kept, { name: given.name }));
+    await renewPlaces();
+  } catch (error) {
+    tell(error);
+  }
+}
+
+/** The saved view that is shown, as its link in the navigation; null where it is none. */
+export function shownView() {
+  return document.querySelector('.nav a[data-view][aria-current="page"]');
+}
+
+/** Forget the view that is shown. */
+export async function deleteView() {
+  const { view, shared } = shownView().dataset;
+  const name = shownView().textContent.trim();
+  const title = format(words.ask.delete_view, { name });
+  const text = shared ? words.ask.delete_shared : "";
+  if (!(await confirm(title, { text, ok: words.ask.delete, danger: true }))) return;
+  try {
+    await api("DELETE", `saved-views/${view}`);
+    toast(format(words.ask.view_deleted, { name }));
+    await renewPlaces();
   } catch (error) {
     tell(error);
   }

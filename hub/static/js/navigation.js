@@ -1,7 +1,7 @@
 // Moving about the desk without loading the page anew: to another list, to an appeal, and back.
 import htmx from "../vendor/htmx.js";
 
-import { fragment, tell } from "./api.js";
+import { fragment, tell, wholePage } from "./api.js";
 
 const NUMBER = /^\/inbox\/([A-Z]{2,5}-\d{4}-\d{7,12})$/;
 
@@ -175,18 +175,31 @@ export async function openList(address, { focus = false, push = true, keep = fal
   document.dispatchEvent(new CustomEvent("tereze:listed"));
 }
 
-/** Mark in the navigation where one is. */
+/** Mark in the navigation where one is: in a saved view, else in a queue. */
 function markPlace() {
   const here = new URLSearchParams(location.search);
-  for (const link of document.querySelectorAll(".nav a")) {
-    const there = new URL(link.href);
-    const is =
-      there.pathname === "/inbox" &&
-      ["queue", "team"].every((name) => there.searchParams.get(name) === here.get(name)) &&
-      (there.searchParams.has("queue") || there.search === location.search);
-    if (is) link.setAttribute("aria-current", "page");
-    else if (there.pathname === "/inbox") link.removeAttribute("aria-current");
+  const links = [...document.querySelectorAll('.nav a[href^="/inbox?"]')];
+  const asked = (link) => new URL(link.href).searchParams;
+  const inView = links.find((link) => link.dataset.view && isSame(asked(link), here));
+  for (const link of links) {
+    const inQueue = !link.dataset.view && ["queue", "team"].every((name) => asked(link).get(name) === here.get(name));
+    if (inView ? link === inView : inQueue) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
   }
+}
+
+function isSame(one, other) {
+  const sorted = (asked) => JSON.stringify([...asked].filter(([, value]) => value).sort());
+  return sorted(one) === sorted(other);
+}
+
+/** Read the navigation anew: a view was saved, or is no more. Throws: Problem. */
+export async function renewPlaces() {
+  const nav = document.querySelector(".nav");
+  const page = new DOMParser().parseFromString(await wholePage(location.href), "text/html");
+  nav.replaceChildren(...page.querySelector(".nav").children);
+  markPlace();
+  document.dispatchEvent(new CustomEvent("tereze:placed"));
 }
 
 function entitle() {
@@ -272,6 +285,7 @@ export function navigate() {
   restore();
   const main = desk();
   if (!main) return;
+  markPlace();
   mark(opened());
   const row = rowOf(opened());
   row?.scrollIntoView({ block: "center" });

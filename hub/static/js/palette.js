@@ -132,10 +132,10 @@ async function search(text, fitting) {
 function found(item) {
   return {
     kind: "appeals",
-    label: item.contact?.name || item.contact?.points?.[0]?.value || words.no_name,
+    label: item.contact.name || words.no_name,
     number: item.number,
-    said: item.snippet || item.subject,
-    drawn: () => icon("message-circle"),
+    said: item.snippet,
+    drawn: () => icon(words.channel_icons[item.channel] ?? "message-circle", words.channels[item.channel]),
     run: () => openAppeal(item.number, { focus: true }),
   };
 }
@@ -204,12 +204,8 @@ function option(each) {
   return item;
 }
 
-/** A snippet, in which the hub marks what was found as «…» between the signs U+E000 and U+E001. */
-function marked(text) {
-  return text.split(/(\ue000[^\ue001]*\ue001)/).map((piece) => {
-    if (!piece.startsWith("\ue000")) return piece;
-    return Object.assign(document.createElement("mark"), { textContent: piece.slice(1, -1) });
-  });
+function marked(segments) {
+  return segments.map(({ text, hit }) => (hit ? Object.assign(document.createElement("mark"), { textContent: text }) : text));
 }
 
 function choose(item) {

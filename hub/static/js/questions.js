@@ -1,5 +1,6 @@
 // What is asked before an appeal, or several, are changed. Each gives the change as the API takes it,
 // or null. `known` is what is known of the one appeal; of several nothing is.
+import { isSupervisor } from "./changing.js";
 import { ask } from "./dialogs.js";
 import { inputValue, moment, momentOf, now, onTheWall, whenTheWallShows } from "./times.js";
 import { words } from "./words.js";
@@ -44,6 +45,8 @@ export async function askAssignee(known) {
     me: { assignee: "me" }, nobody: { assignee: null },
     operator: { assignee: id }, team: { team: id },
   }[kind];
+  // Who hands it over in so many words means it, if they may.
+  if ("assignee" in body && isSupervisor()) body.reassign = true;
   return given.note ? { ...body, note: given.note } : body;
 }
 
@@ -162,6 +165,24 @@ export async function askNumber(title, { text = "", ok = words.ok } = {}) {
     fields: [{ name: "number", kind: "text", label: asked.number, required: true, placeholder: "ALM-2026-0000123" }],
   });
   return given && numberIn(given.number);
+}
+
+/** Which of the messages on the screen become an appeal of their own, and what that is about. */
+export async function askMessages() {
+  const messages = [...document.querySelectorAll("#thread .message")].map((message) => ({
+    value: message.dataset.id,
+    label: message.querySelector(".text")?.textContent ?? message.querySelector(".bubble").getAttribute("aria-label"),
+    hint: message.querySelector(".meta time")?.textContent,
+  }));
+  const given = await ask({
+    title: asked.split,
+    ok: asked.split_ok,
+    fields: [
+      { name: "messages", kind: "many", label: asked.messages, options: messages, required: true },
+      { name: "subject", kind: "text", label: asked.split_subject },
+    ],
+  });
+  return given;
 }
 
 /** The number of an appeal, as it is written in full or pasted with its address. */
