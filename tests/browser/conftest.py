@@ -132,7 +132,7 @@ async def served(serve: Serve) -> AsyncIterator[Served]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def signed_in(served: Served, context: BrowserContext) -> Desk:
-    """The desk of a supervisor, who sees all."""
-    principal = await employ(served, "Дана Серікқызы")
+    """The desk of a supervisor, who sees all and reads English."""
+    principal = await employ(served, "Дана Серікқызы", language="en")
     await sign_in(served, context, principal)
     return Desk(served, await context.new_page(), principal)
