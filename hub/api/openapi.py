@@ -174,6 +174,24 @@ _PROBLEM: dict[str, Any] = {
         "allowed": {"type": "array", "items": {"type": "string"}},
         "state": {"type": "string"},
         "limit": {"type": "integer"},
+        "into": {"type": "string", "description": "The other appeal."},
+        "changes": {
+            "type": "array",
+            "description": "What was changed since, so that it cannot be undone.",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "field": {"type": "string"},
+                    "by": {"type": "string", "description": "A name."},
+                    "at": {"type": ["string", "null"], "format": "date-time"},
+                },
+            },
+        },
+        "items": {
+            "type": "array",
+            "description": "What became of each of many.",
+            "items": {"$ref": "#/components/schemas/Done"},
+        },
         "colleague": {
             "type": "object",
             "description": "Who has answered meanwhile: message, name, at, beginning.",
