@@ -3,7 +3,6 @@ import { api, apiWithUndo, fragment, tell } from "./api.js";
 import { change, spread } from "./changing.js";
 import { ask, confirm } from "./dialogs.js";
 import { command } from "./keys.js";
-import { put } from "./navigation.js";
 import { pickPerson } from "./person-picker.js";
 import { toast } from "./toasts.js";
 import { format, words } from "./words.js";
@@ -25,7 +24,7 @@ async function refresh() {
   asking = mine;
   try {
     const fresh = await fragment(`/appeals/${shown.dataset.number}/panel`, { signal: mine.signal });
-    if (body() === shown && !isWriting()) replace(shown, fresh);
+    if (body() === shown) replace(shown, fresh);
   } catch (error) {
     tell(error);
   } finally {
@@ -33,23 +32,32 @@ async function refresh() {
   }
 }
 
-/** Whether somebody has begun to write something that is not kept yet. */
-function isWriting() {
-  return [...panel.querySelectorAll("form")].some((form) => {
+/** Whether somebody has begun to write something there that is not kept yet. */
+function isWriting(part) {
+  return [...part.querySelectorAll("form")].some((form) => {
     if (form.hidden) return false;
     const fields = [...form.querySelectorAll("input, textarea")];
     return form.matches(".edit-line") || fields.some((field) => field.value.trim());
   });
 }
 
-function replace(shown, fresh) {
-  const open = [...panel.querySelectorAll("details[open]")].map(({ id }) => id);
-  const { scrollTop } = panel;
-  const focused = panel.contains(document.activeElement) ? placeOf(document.activeElement) : null;
-  put(panel, fresh);
-  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-  panel.scrollTop = scrollTop;
-  if (focused) panel.querySelector(focused)?.focus({ preventScroll: true });
+/** Put what changed in its place, a part of the panel at a time: the others stay as they are. */
+function replace(shown, html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  const fresh = template.content.querySelector(".panel-body");
+  for (const { id } of shown.querySelectorAll("details[open]")) {
+    fresh.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
+  }
+  const focused = shown.contains(document.activeElement) ? placeOf(document.activeElement) : null;
+  for (const { name, value } of fresh.attributes) shown.setAttribute(name, value);
+  const before = [...shown.children];
+  [...fresh.children].forEach((part, at) => {
+    if (!before[at].isEqualNode(part) && !isWriting(before[at])) before[at].replaceWith(part);
+  });
+  if (focused && !shown.contains(document.activeElement)) {
+    shown.querySelector(focused)?.focus({ preventScroll: true });
+  }
 }
 
 /** How the same element is found again in what the server sends next. */
