@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, and_, func, true, update
+from sqlalchemy import ColumnElement, and_, true, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -121,17 +121,17 @@ async def take_back(
     session: AsyncSession, entry: JournalEntry, moved: Moved, appeal: Appeal, *, out_of: Appeal
 ) -> None:
     """Bring back what went as the entry tells. Raises: ChangedSince, where it has gone on since."""
-    ids = [int(id_) for id_ in moved.messages]
-    if not await _are_in(session, ids, out_of):
+    messages = await _by_ids(session, [int(id_) for id_ in moved.messages])
+    if any(message.appeal_id != out_of.id for message in messages):
         later = await who_changed(session, entry, ["messages"], also_in=out_of.id)
         raise ChangedSince(appeal.number, later)
     untouched = counters_of(appeal, out_of) == moved.after
-    await move_messages(session, ids, to=appeal)
+    await move_messages(session, [message.id for message in messages], to=appeal)
     if untouched:
         set_counters(appeal, moved.before[0])
         set_counters(out_of, moved.before[1])
         return
-    count = moved.before[0].message_count - moved.after[0].message_count
+    count = sum(map(is_counted, messages))
     unread = min(moved.before[0].unread - moved.after[0].unread, out_of.unread)
     appeal.message_count, appeal.unread = appeal.message_count + count, appeal.unread + unread
     out_of.message_count, out_of.unread = out_of.message_count - count, out_of.unread - unread
@@ -139,29 +139,27 @@ async def take_back(
     await share_times(session, appeal, out_of, waiting_since=min(waiting, default=None))
 
 
-async def _are_in(session: AsyncSession, ids: Sequence[int], appeal: Appeal) -> bool:
-    count = 0
+async def _by_ids(session: AsyncSession, ids: Sequence[int]) -> list[Message]:
+    """Those of the messages that are there: a reply may have been taken back since."""
+    messages: list[Message] = []
     for portion in _portions(ids):
-        found = await session.exec(
-            select(func.count(col(Message.id))).where(
-                col(Message.id).in_(portion), col(Message.appeal_id) == appeal.id
-            )
+        messages += await session.exec(
+            select(Message)
+            .where(col(Message.id).in_(portion))
+            .execution_options(populate_existing=True)
         )
-        count += found.one()
-    return count == len(ids)
+    return messages
 
 
 async def point_conversations(
     session: AsyncSession, ids: Collection[int], *, at: Appeal, away_from: Appeal
-) -> list[int]:
-    """What is written next in those of the conversations that pointed away joins `at`; which."""
-    found = await session.exec(
+) -> None:
+    """Let what is written next join `at`, in those of the conversations that pointed away."""
+    await session.exec(
         update(Conversation)
         .where(col(Conversation.id).in_(ids), col(Conversation.appeal_id) == away_from.id)
         .values(appeal_id=at.id)
-        .returning(col(Conversation.id))
     )
-    return sorted(found.scalars().all())
 
 
 async def conversations_at(session: AsyncSession, appeal: Appeal) -> list[int]:
@@ -199,8 +197,8 @@ def is_counted(message: Message) -> bool:
 async def share_times(
     session: AsyncSession, one: Appeal, other: Appeal, *, waiting_since: datetime | None
 ) -> None:
-    """Tell of both appeals since when the citizen waits, who has been waiting since then in one of
-    them or the other, and when the last message was."""
+    """Tell of each of two appeals when its last message was, and since when the citizen waits; in
+    the two together they have been waiting since `waiting_since`."""
     for appeal in (one, other):
         said = [message for message in await messages_of(session, appeal) if _is_said(message)]
         if said:
