@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient
 from multidict import CIMultiDictProxy
 
 from hub.api.exchange import PREFIX
+from hub.api.route import Route
 from registry.db import Database
 from registry.errors import NotFound
 from registry.media import MediaStore
@@ -29,6 +30,17 @@ from workers.bus import Alarm, Topic
 
 SECRET_KEY = "the key of an installation that is only a test"
 PROBLEM = "application/problem+json"
+
+PLACES = {
+    "number": "ALM-2026-0000099", "id": "99", "channel": "telegram", "account": "main",
+    "note": "99", "code": "roads.pothole", "day": "2026-05-08", "key": "day",
+}  # fmt: skip
+"""What may stand in the addresses of routes."""
+
+
+def place(route: Route) -> str:
+    """An address that leads to the route, though there may be nothing at it."""
+    return route.path.format_map(PLACES)
 
 
 @dataclass(frozen=True)

@@ -13,21 +13,12 @@ from hub.api.exchange import PREFIX
 from hub.api.route import Route
 from hub.api.routes import ROUTES
 from registry.operators import Role, disable_operator, revoke_token
-from tests.hub.test_api.desk import Desk
+from tests.hub.test_api.desk import Desk, place
 from tests.registry.samples import START
-
-PLACES = {
-    "number": "ALM-2026-0000099", "id": "99", "channel": "telegram", "account": "main",
-    "note": "99", "code": "roads.pothole", "day": "2026-05-08",
-}  # fmt: skip
 
 
 def name(route: Route) -> str:
     return f"{route.method} {route.path}"
-
-
-def place(route: Route) -> str:
-    return route.path.format_map(PLACES)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

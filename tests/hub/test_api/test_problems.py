@@ -1,5 +1,6 @@
 """Problems: every error is one kind of answer, and none of them is a surprise."""
 
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
@@ -7,17 +8,23 @@ import pytest
 from structlog.testing import capture_logs
 
 from hub.api.exchange import PREFIX
+from hub.api.route import Route
 from hub.api.routes import ROUTES
-from tests.hub.test_api.desk import PROBLEM, Desk
+from registry.operators import Role
+from tests.hub.test_api.desk import PROBLEM, Answer, Desk, place
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 BODIES = [route for route in ROUTES if route.takes is not None]
 NUMBER = "ALM-2026-0000001"
+JSON = {"Content-Type": "application/json"}
 
 
-def place(path: str) -> str:
-    return path.format(number=NUMBER, id="1")
+async def ask(desk: Desk, route: Route, *, headers: Mapping[str, str] = {}, **body: Any) -> Answer:
+    """Call a route as somebody who may."""
+    token = await desk.join("Admin", Role.ADMIN)
+    given = {"Idempotency-Key": "k", **headers}
+    return await desk.call(route.method, place(route), token=token, headers=given, **body)
 
 
 @pytest.mark.parametrize(
@@ -65,11 +72,9 @@ async def test_another_method_is_405_and_says_which_are_taken(
 
 
 @pytest.mark.parametrize("route", BODIES, ids=lambda route: route.path)
-async def test_a_body_of_another_type_is_415(desk: Desk, route: Any) -> None:
-    answer = await desk.call(
-        route.method, place(route.path), data=b"text=hello",
-        headers={"Content-Type": "application/x-www-form-urlencoded", "Idempotency-Key": "k"},
-    )  # fmt: skip
+async def test_a_body_of_another_type_is_415(desk: Desk, route: Route) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await ask(desk, route, data=b"text=hello", headers=form)
     answer.problem(415, "unsupported_media_type")
     assert answer.headers["Accept"] == "application/json"
 
@@ -79,29 +84,21 @@ async def test_a_body_of_another_type_is_415(desk: Desk, route: Any) -> None:
     "raw", [b"{", b"[]", b'"text"', b"\xff\xfe", b'{"text": "\xed\xa0\x80"}', b"[" * 100_000,
             b'{"text": NaN}', b"null", b'{"text": "\\ud800"}']
 )  # fmt: skip
-async def test_a_body_that_cannot_be_read_is_400(desk: Desk, route: Any, raw: bytes) -> None:
-    answer = await desk.call(
-        route.method, place(route.path), data=raw,
-        headers={"Content-Type": "application/json", "Idempotency-Key": "k"},
-    )  # fmt: skip
+async def test_a_body_that_cannot_be_read_is_400(desk: Desk, route: Route, raw: bytes) -> None:
+    answer = await ask(desk, route, data=raw, headers=JSON)
     assert answer.json["code"] in {"malformed", "invalid"}
     answer.problem(400, answer.json["code"])
 
 
 @pytest.mark.parametrize("route", BODIES, ids=lambda route: route.path)
-async def test_a_body_too_large_is_413(desk: Desk, route: Any) -> None:
-    answer = await desk.call(
-        route.method, place(route.path), data=BytesIO(b" " * 1_100_000),
-        headers={"Content-Type": "application/json", "Idempotency-Key": "k"},
-    )  # fmt: skip
+async def test_a_body_too_large_is_413(desk: Desk, route: Route) -> None:
+    answer = await ask(desk, route, data=BytesIO(b" " * 1_100_000), headers=JSON)
     assert answer.problem(413, "too_large")["limit"] == 1024 * 1024
 
 
 @pytest.mark.parametrize("route", BODIES, ids=lambda route: route.path)
-async def test_an_unknown_field_is_named(desk: Desk, route: Any) -> None:
-    answer = await desk.call(
-        route.method, place(route.path), json={"texte": "?"}, headers={"Idempotency-Key": "k"}
-    )
+async def test_an_unknown_field_is_named(desk: Desk, route: Route) -> None:
+    answer = await ask(desk, route, json={"texte": "?"})
     problem = answer.problem(400, "invalid")
     assert problem["pointer"] == "/texte"
     assert problem["detail"] == "texte: there is no such field."
