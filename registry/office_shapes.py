@@ -186,6 +186,15 @@ class Departments(_Places, frozen=True, kw_only=True):
     name: ClassVar[str] = "departments"
 
 
+class Title(Setting, frozen=True, kw_only=True):
+    """What the office is called: on its coupons, and wherever it introduces itself."""
+
+    name: ClassVar[str] = "title"
+    moves_deadlines: ClassVar[bool] = False
+
+    names: Names
+
+
 # --- As delivered ---------------------------------------------------------------------------------
 
 S = TypeVar("S", bound=Setting)
@@ -217,6 +226,7 @@ _DELIVERED: tuple[Setting, ...] = (
     ),
     Districts(items=()),
     Departments(items=()),
+    Title(names=Names(ru="Контакт-центр", kk="Байланыс орталығы", en="Contact centre")),
 )  # fmt: skip
 
 SETTINGS: tuple[type[Setting], ...] = tuple(type(setting) for setting in _DELIVERED)

@@ -18,6 +18,7 @@ from registry.office_shapes import (
     FirstResponse,
     LegalTermsSetting,
     Setting,
+    Title,
     Triage,
     WorkingWeek,
 )
@@ -38,6 +39,7 @@ class OfficeShown(Struct, frozen=True, kw_only=True):
     legal_terms: LegalTermsSetting
     districts: Districts
     departments: Departments
+    title: Title
     recomputing: bool
     """The deadlines of open appeals still follow something that was changed."""
 
@@ -54,6 +56,7 @@ async def get(request: web.Request) -> web.Response:
             legal_terms=await get_setting(session, LegalTermsSetting),
             districts=await get_setting(session, Districts),
             departments=await get_setting(session, Departments),
+            title=await get_setting(session, Title),
             recomputing=await get_recompute(session) is not None,
         )
     return json_response(shown)
