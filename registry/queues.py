@@ -10,7 +10,6 @@ from enum import StrEnum
 
 from msgspec import Struct
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     and_,
     exists,
@@ -131,8 +130,9 @@ def overdue(now: datetime) -> ColumnElement[bool]:
     return or_(col(Appeal.due_at) <= now, first)
 
 
-live: ColumnElement[bool] = literal_column(LIVE, Boolean)
-"""Of a status in which there is something to do, in the words of the indexes."""
+live: ColumnElement[bool] = literal_column(LIVE)
+"""Of a status in which there is something to do, in the words of the indexes. It has no type: of a
+Boolean, SQLite is asked whether it equals 1, and then no index serves."""
 
 _person = aliased(Contact)
 

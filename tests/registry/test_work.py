@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import col, select
 
 from registry.appeals import (
@@ -209,6 +210,25 @@ async def test_nobody_is_given_an_appeal_who_could_not_hold_it(database: Databas
     program = Principal(role=Role.ADMIN, name="sync", operator_id=None, actor="token:sync")
     with pytest.raises(NotAllowed, match="no operator's name"):
         await next_one(database, program)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_the_next_appeal_is_looked_for_among_the_live_ones_alone(database: Database) -> None:
+    dana = await hire(database, "Dana")
+    asked: list[tuple[str, Any]] = []
+
+    def listen(_c: Any, _cursor: Any, statement: str, values: Any, _x: Any, _many: bool) -> None:
+        asked.append((statement, values))
+
+    event.listen(database.writer.sync_engine, "before_cursor_execute", listen)
+    assert await next_one(database, of(dana, "roads")) is None
+    [(statement, values)] = [one for one in asked if "FROM appeals" in one[0]]
+    async with database.reader.connect() as connection:
+        plan = str(
+            (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)).all()
+        )
+    assert "USING INDEX ix_appeals_" in plan
+    assert "SCAN appeals'" not in plan
 
 
 async def test_undoing_the_next_appeal_gives_it_back_as_it_was(database: Database) -> None:
