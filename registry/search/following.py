@@ -26,7 +26,7 @@ from registry.search.storing import LEASE, Document, Holder, Progress, begin, re
 
 READ = 1000
 """Rows of changes that are read at once; one appeal may have many."""
-PORTION = 64
+PORTION = 32
 """Documents of one transaction: on SQLite, intake waits for it."""
 
 

@@ -50,13 +50,18 @@ def phone_marks(phone: str) -> list[str]:
     else:
         forms = [whole]
     forms += [whole[-last:] for last in _ENDS if len(whole) > last]
+    forms += [form[:FEWEST_DIGITS] for form in forms]
     return [phone_mark(form) for form in dict.fromkeys(forms)]
 
 
 def phone_mark(typed: str) -> str:
-    """What marks of phones that begin with the typed digits begin with."""
+    """The mark of a phone, or what marks of phones begin with when more than the fewest digits were
+    typed: so few have a mark of their own, for half the city begins so."""
     return f"_p{typed}"
 
+
+FEWEST_SERIAL = 4
+"""Digits of a serial, with its zeros, from which one may be unfinished: a thousand begin so."""
 
 _NUMBER = re.compile(r"([^\W\d_]{2,5})-(\d{4})-(\d+)")
 

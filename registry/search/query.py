@@ -139,7 +139,8 @@ def _appeal(found: re.Match[str], *, last: bool) -> Expression:
     """ALM-2026-0000123 or its beginning; Самал-2 and кв-25 look the same, and are words."""
     prefix, year, serial = found["prefix"], found["year"], found["serial"] or ""
     if serial.strip("0"):
-        begun = Leaf(numbers.number_mark(prefix, year, serial), open=last)
+        unfinished = last and len(serial) >= numbers.FEWEST_SERIAL
+        begun = Leaf(numbers.number_mark(prefix, year, serial), open=unfinished)
         series = Leaf(numbers.series_mark(prefix, year))
         return Either((begun, All((series, Leaf(numbers.serial_mark(serial, year=year))))))
     series = Leaf(numbers.series_mark(prefix, year if len(year) == 4 else ""))
@@ -164,7 +165,8 @@ def _number(text: str, *, last: bool = False) -> Expression:
     if not figures.startswith("00"):
         options.insert(0, Leaf(token(figures)))
     if numbers.FEWEST_DIGITS <= len(figures) <= numbers.MOST_DIGITS:
-        options.append(Leaf(numbers.phone_mark(figures), open=last))
+        unfinished = last and len(figures) > numbers.FEWEST_DIGITS
+        options.append(Leaf(numbers.phone_mark(figures), open=unfinished))
     return Either(tuple(options))
 
 

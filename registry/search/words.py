@@ -61,8 +61,10 @@ def token(word: str) -> str:
     """The token of a word and of its other forms. Never raises."""
     plain = _plain(word)
     if plain.isalpha():
-        if "kk" in (detect(word), detect(plain)):
-            plain = without_endings(plain)
+        bare = without_endings(plain)
+        # Also when a word says nothing, and what is left of it is Kazakh: жолдан is of жол.
+        if "kk" in (detect(word), detect(plain) or detect(bare)):
+            plain = bare
         plain = _stem(plain)
     return skeleton(plain)[:LONGEST]
 
@@ -99,8 +101,8 @@ def _stem(word: str) -> str:
     return stem
 
 
-_MARKED = (("s'", "sh"), ("c'", "ch"), ("y'", "u"), ("'", ""))
-"""The letters of 2017, and whatever else an apostrophe stands for."""
+_MARKED = ((re.compile(r"s'(?=[aeiouy])"), "sh"), (re.compile(r"c'(?=[aeiouy])"), "ch"))
+"""Letters of 2017: s'am is шам. Elsewhere the apostrophe is a soft sign, or part of nothing."""
 
 
 def _plain(word: str) -> str:
@@ -110,7 +112,8 @@ def _plain(word: str) -> str:
         for mark in _APOSTROPHES[1:]:
             folded = folded.replace(mark, _APOSTROPHES[0])
         for marked, letters in _MARKED:
-            folded = folded.replace(marked, letters)
+            folded = marked.sub(letters, folded)
+        folded = folded.replace("y'", "u").replace(_APOSTROPHES[0], "")
     if is_cyrillic(folded):
         return all_cyrillic(folded)
     if folded.isascii() and folded.isalpha():
