@@ -69,15 +69,15 @@ async def test_whoever_is_added_gets_a_password_that_is_told_once(desk: Desk, ad
 
 async def test_an_address_that_is_taken_or_none_adds_nobody(desk: Desk, admin: str) -> None:
     await added(desk, admin)
-    fields: dict[str, Any]
-    for fields, status, code in [
+    cases: list[tuple[dict[str, Any], int, str]] = [
         ({"email": "ASET@example.kz"}, 409, "taken"),
         ({"email": "aset"}, 400, "invalid"),
         ({"email": "new@example.kz", "name": " "}, 400, "invalid"),
         ({"email": "new@example.kz", "role": "king"}, 400, "invalid"),
         ({"email": "new@example.kz", "teams": ["heat"]}, 404, "not_found"),
         ({"email": "new@example.kz", "languages": ["de"]}, 400, "invalid"),
-    ]:
+    ]
+    for fields, status, code in cases:
         given = {"email": "aset@example.kz", "name": "Асет"} | fields
         answer = await desk.call("POST", "/operators", token=admin, json=given)
         answer.problem(status, code)
