@@ -7,9 +7,11 @@ from hub.views import (
     admin,
     audit,
     channels,
+    front_office,
     inbox,
     labels,
     panel,
+    search,
     setup,
     signin,
     signin_elsewhere,
@@ -25,10 +27,12 @@ PAGES: tuple[Page, ...] = (
     *account.PAGES,
     *inbox.PAGES,
     *channels.PAGES,
+    *search.PAGES,
     *audit.PAGES,
     *admin.PAGES,
     *thread.PAGES,
     *panel.PAGES,
+    *front_office.PAGES,
 )
 
 

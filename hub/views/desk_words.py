@@ -23,6 +23,7 @@ def desk_words() -> dict[str, object]:
             "appeals": _("Appeals"),
             "places": _("Places"),
             "commands": _("Commands"),
+            "everywhere": _("Search"),
         },
         "groups": {
             "moving": _("Moving about"),

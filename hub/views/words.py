@@ -3,6 +3,7 @@
 from hub.views import labels
 from hub.views.desk_words import desk_words
 from hub.views.plurals import plural
+from hub.views.problem_words import problems
 from hub.web.i18n import gettext as _
 from hub.web.i18n import ngettext, pgettext
 
@@ -39,30 +40,7 @@ def words() -> dict[str, object]:
         "failed": _("That did not work."),
         "no_answer": _("The hub did not answer. Check the network and try again."),
         "signed_out": _("You were signed out. Sign in again to go on."),
-        "problems": {
-            "already_held": _("Somebody holds this appeal already: %(holder)s."),
-            "window_closed": _("The time in which this channel takes a reply is over."),
-            "contact_blocked": _("The citizen has blocked this account."),
-            "account_down": _("The account does not work now; see the channels page for the cure."),
-            "account_missing": _("The account is not in the settings any more."),
-            "no_channel": _("This appeal has no channel to reply through."),
-            "colleague_replied": _("A colleague has replied in the meantime."),
-            "illegal_move": _("The appeal cannot go from its status to that one."),
-            "not_found": _("This is not there any more, or not yours to see."),
-            "forbidden": _("Your role does not reach so far."),
-            "unavailable": _("The registry cannot be reached. Try again in a moment."),
-            "too_large": _("The file is too large."),
-            "blank": _("Write something, or attach a file."),
-            "not_retryable": _("There is nothing to send again."),
-            "changed_since": _("It was changed again since; it cannot be undone."),
-            "nothing_undone": _("It was changed again since; it cannot be undone."),
-            "not_undoable": _("This cannot be undone."),
-            "different_contacts": _("The two appeals are of different people."),
-            "merged": _("The appeal was merged with another one; go on there: %(into)s."),
-            "taken": _("There is one by that name already."),
-            "last_admin": _("The last administrator cannot go; make somebody else one first."),
-            "csrf": _("This page is too old. Load it again."),
-        },
+        "problems": problems(),
         "live": {
             "looks": _("%(name)s is looking at it"),
             "writes": _("%(name)s is writing"),

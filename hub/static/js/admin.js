@@ -33,7 +33,7 @@ class RecordTable extends HTMLElement {
     this.field.dataset.type = "json";
     const table = document.createElement("table");
     const head = table.createTHead().insertRow();
-    for (const [, said] of [...this.columns, ["", ""]]) {
+    for (const [, said] of [...this.columns, ["", this.dataset.remove]]) {
       const cell = document.createElement("th");
       cell.scope = "col";
       cell.textContent = said;

@@ -1,0 +1,65 @@
+"""What the API refuses, in the operator's language, by the code of the problem.
+
+A code without words here is told by the API's own sentence, which is English. %(…)s are members of
+the problem.
+"""
+
+from hub.web.i18n import gettext as _
+
+
+def problems() -> dict[str, str]:
+    """By the problem's code."""
+    return {**_of_appeals(), **_of_replies(), **_of_the_rest()}
+
+
+def _of_appeals() -> dict[str, str]:
+    return {
+        "already_held": _("Somebody holds this appeal already: %(holder)s."),
+        "illegal_move": _("The appeal cannot go from its status to that one."),
+        "changed_since": _("It was changed again since; it cannot be undone."),
+        "nothing_undone": _("It was changed again since; it cannot be undone."),
+        "not_undoable": _("This cannot be undone."),
+        "different_contacts": _("The two appeals are of different people."),
+        "merged": _("The appeal was merged with another one; go on there: %(into)s."),
+        "cannot_hide": _("This comment cannot be hidden."),
+    }
+
+
+def _of_replies() -> dict[str, str]:
+    return {
+        "window_closed": _("The time in which this channel takes a reply is over."),
+        "contact_blocked": _("The citizen has blocked this account."),
+        "account_down": _("The account does not work now; see the channels page for the cure."),
+        "account_paused": _("The account is paused; a supervisor resumes it on the channels page."),
+        "account_missing": _("The account is not in the settings any more."),
+        "no_channel": _("This appeal has no channel to reply through."),
+        "no_way": _("The citizen cannot be reached this way."),
+        "other_appeal": _("Another appeal is being talked about there; answer in that one."),
+        "another_contact": _("Somebody else answers there now."),
+        "colleague_replied": _("A colleague has replied in the meantime."),
+        "blank": _("Write something, or attach a file."),
+        "attachment": _("This channel does not carry one of the files."),
+        "no_templates": _("This channel knows no templates."),
+        "no_private_reply": _("Here nobody can be answered privately."),
+        "private_reply_used": _("This comment has been answered privately already."),
+        "private_reply_too_long": _("A private reply is one message; shorten it."),
+        "not_retryable": _("There is nothing to send again."),
+        "key_reused": _("This was sent already, with other words. Load the page again."),
+        "too_late": _("It is too late: the reply is on its way."),
+        "taken_back": _("The reply was taken back already."),
+        "draft_changed": _("The draft was changed in another window."),
+    }
+
+
+def _of_the_rest() -> dict[str, str]:
+    return {
+        "not_found": _("This is not there any more, or not yours to see."),
+        "forbidden": _("Your role does not reach so far."),
+        "unavailable": _("The registry cannot be reached. Try again in a moment."),
+        "too_large": _("The file is too large."),
+        "too_slow": _("The file came too slowly; send it again."),
+        "attachment_lost": _("The file is gone from the store."),
+        "taken": _("There is one by that name already."),
+        "last_admin": _("The last administrator cannot go; make somebody else one first."),
+        "csrf": _("This page is too old. Load it again."),
+    }
