@@ -3,7 +3,7 @@
 
 /**
  * Let `input` steer the options of `list`. `choose(option, event)` is called with the one chosen.
- * Returns `{first, active, settle}`: `settle` is called when the options have been replaced.
+ * Returns `{first, active, move}`: which option Enter chooses, and how to make it another one.
  */
 export function steer(input, list, choose) {
   let active = null;
@@ -53,14 +53,7 @@ export function steer(input, list, choose) {
     choose(option, event);
   });
 
-  return {
-    first: () => move(options()[0]),
-    active: () => active,
-    move,
-    settle() {
-      if (!active?.isConnected) move(options()[0]);
-    },
-  };
+  return { first: () => move(options()[0]), active: () => active, move };
 }
 
 let counted = 0;

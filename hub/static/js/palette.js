@@ -12,6 +12,7 @@ const PAUSE = 120;
 const SHORTEST = 2;
 /** Characters for which it is worth asking. */
 const MOST = 8;
+const FITTING = 6;
 const RECENT = "tereze:recent";
 const REMEMBERED = 5;
 
@@ -102,9 +103,9 @@ function show(typed) {
     parts.status.textContent = parts.status.dataset.hint;
     return;
   }
-  const fitting = offered.filter((each) => matches(each.label, text));
-  const kept = shown.filter((each) => each.kind === "appeals");
-  draw([...kept, ...everywhere(text), ...fitting]);
+  // What is found comes below what is there already: nothing moves under the finger on Enter.
+  const fitting = offered.filter((each) => matches(each.label, text)).slice(0, FITTING);
+  draw([...fitting, ...everywhere(text)]);
   parts.status.textContent = "";
   if (text.length < SHORTEST) return;
   parts.list.setAttribute("aria-busy", "true");
@@ -118,11 +119,11 @@ async function search(text, fitting) {
     const answer = await api("GET", `search?${new URLSearchParams({ q: text, limit: MOST })}`, undefined, {
       signal: mine.signal,
     });
-    draw([...answer.items.map(found), ...everywhere(text), ...fitting]);
+    const chosen = fitting.length ? parts.steering.active()?.textContent : null;
+    draw([...fitting, ...answer.items.map(found), ...everywhere(text)], chosen);
     parts.status.textContent = answer.items.length || fitting.length ? "" : parts.status.dataset.empty;
   } catch (error) {
     if (error.name === "AbortError") return;
-    draw([...everywhere(text), ...fitting]);
     parts.status.textContent = error instanceof Problem ? error.message : words.failed;
   } finally {
     if (asking === mine) parts.list.removeAttribute("aria-busy");
@@ -143,7 +144,7 @@ function found(item) {
 function everywhere(text) {
   return [
     {
-      kind: "places",
+      kind: "everywhere",
       label: format(words.search_everywhere, { text }),
       drawn: () => icon("search"),
       run: () => location.assign(`/search?${new URLSearchParams({ q: text })}`),
@@ -151,10 +152,8 @@ function everywhere(text) {
   ];
 }
 
-let shown = [];
-
-function draw(all) {
-  shown = all;
+/** Show these; the one that says `chosen` is the one that Enter chooses, else the first. */
+function draw(all, chosen = null) {
   const groups = Map.groupBy ? Map.groupBy(all, (each) => each.kind) : grouped(all);
   const drawn = [...groups].map(([kind, those]) => {
     const group = document.createElement("li");
@@ -173,7 +172,8 @@ function draw(all) {
   parts.list.replaceChildren(...drawn);
   parts.list.hidden = all.length === 0;
   parts.input.setAttribute("aria-expanded", String(all.length > 0));
-  parts.steering.first();
+  const options = [...parts.list.querySelectorAll('[role="option"]')];
+  parts.steering.move(options.find((each) => each.textContent === chosen) ?? options[0]);
 }
 
 function grouped(all) {
