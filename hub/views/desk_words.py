@@ -94,6 +94,7 @@ def _commands() -> dict[str, str]:
         "merge": _("Merge with another appeal…"),
         "copy-link": _("Copy the link"),
         "save-view": _("Save as a view"),
+        "register": _("Register a visit, a letter or a call"),
         "delete-view": _("Delete this view"),
         "theme": _("Colours"),
         "language": _("Language"),

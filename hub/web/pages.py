@@ -103,14 +103,15 @@ def render(
     *,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
+    speak: str | None = None,
     **context: Any,
 ) -> web.Response:
-    """The template as an answer, in the language of whoever asks.
+    """The template as an answer, in the language of whoever asks, or in the one it is to speak.
 
     It finds `session` (None for a stranger), `zone`, `now` and `request_path` beside its context.
     """
     return web.Response(
-        text=html(request, template, **context),
+        text=html(request, template, speak=speak, **context),
         status=status,
         content_type="text/html",
         charset="utf-8",
@@ -118,10 +119,12 @@ def render(
     )
 
 
-def html(request: web.Request, template: str, /, **context: Any) -> str:
-    """The template's text, in the language of whoever asks."""
+def html(
+    request: web.Request, template: str, /, *, speak: str | None = None, **context: Any
+) -> str:
+    """The template's text, in the language of whoever asks, or in the one it is to speak."""
     settings = request.config_dict[SETTINGS]
-    with i18n.use(language_of(request)):
+    with i18n.use(speak or language_of(request)):
         return request.config_dict[TEMPLATES].get_template(template).render(
             session=request.get(SESSION),
             request_path=request.path_qs,

@@ -4,6 +4,7 @@ What comes out has the shapes of the public contract, so that nothing is copied 
 Lists read columns rather than entities, and one query a kind of thing, however long the list.
 """
 
+from registry.inbox.coupons import Coupon, get_coupon
 from registry.inbox.lists import count_waiting, list_appeals
 from registry.inbox.matching import (
     Known,
@@ -43,6 +44,7 @@ __all__ = [
     "BadCursor",
     "Brief",
     "Contact",
+    "Coupon",
     "Delivery",
     "DeliveryError",
     "Entry",
@@ -56,6 +58,7 @@ __all__ = [
     "Tie",
     "count_waiting",
     "get_appeal",
+    "get_coupon",
     "get_message",
     "get_panel",
     "get_summary",

@@ -4,6 +4,7 @@ import "./forms.js";
 import "./admin.js";
 import "./media.js";
 import "./panel.js";
+import "./front-office.js";
 import "./thread.js";
 import "./queue.js";
 import "./composer/composer.js";

@@ -32,3 +32,8 @@ export function reached(card) {
     .map(({ value }) => value)
     .join(", ");
 }
+
+/** A name whose letters stand in the order in which they are read, as hub/views/text.py has it. */
+export function plain(name) {
+  return (name ?? "").replace(/[\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+}
