@@ -60,6 +60,7 @@ THINGS = {
     "/api/v1/sessions/{session}": {"session": "session"},
     "/api/v1/appeals/{number}": {"number": "number"},
     "/appeals/{number}": {"number": "number"},
+    "/desk/coupon/{number}": {"number": "number"},
     "/inbox/{number}": {"number": "number"},
 }
 """What the parameters of an address name, by its beginning: a field of `Things`, each something of
