@@ -16,12 +16,9 @@ def front_office_words() -> dict[str, object]:
             "“Known already” before you register it again."
         ),
         "iin": {
-            "digits": _("An IIN has 12 digits. It is kept as you write it."),
-            "birthday": _("This IIN begins with no birthday. It is kept as you write it."),
-            "check": _(
-                "The last digit does not go with the others: look for a slip of the pen. "
-                "The IIN is kept as you write it."
-            ),
+            "digits": _("An IIN has 12 digits. Look again; it can stay so."),
+            "birthday": _("An IIN begins with a birthday. Look again; it can stay so."),
+            "check": _("The last digit does not fit the others. Look again; it can stay so."),
         },
         "remove_phone": _("Remove this phone"),
         "use": _("This is them"),
