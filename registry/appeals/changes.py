@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from registry.access import visible_to
 from registry.appeals.choices import (
     check_category,
+    check_district,
     check_tag_count,
     check_team,
     clean_tags,
@@ -106,6 +107,8 @@ async def change_appeal(
     _move_along(appeal, change, history, now=now)
     if not isinstance(change.category, UnsetType) and change.category != appeal.category:
         await check_category(session, change.category)
+    if not isinstance(change.district, UnsetType) and change.district != appeal.district:
+        await check_district(session, change.district)
     for field in _DESCRIPTIONS:
         wanted = getattr(change, field)
         if wanted is not UNSET:

@@ -1,4 +1,4 @@
-"""What a team, a category and a tag can be: what the office has set up, where it has."""
+"""What a team, a category, a district or a tag can be: what the office has set up, if it has."""
 
 import re
 from collections.abc import Iterable
@@ -8,6 +8,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.errors import BadValue
 from registry.models import Category, Team, TeamMember
+from registry.office import get_setting
+from registry.office_shapes import Districts
 
 MAX_TAGS = 10
 MAX_TAG = 40
@@ -36,6 +38,15 @@ async def check_category(session: AsyncSession, code: str | None) -> None:
         return
     if (await session.exec(select(Category.code).limit(1))).first() is not None:
         raise BadValue("category", f"There is no category {code}; take one of the list.")
+
+
+async def check_district(session: AsyncSession, code: str | None) -> None:
+    """Any word is a district as long as none is set up. Raises: BadValue."""
+    if code is None:
+        return
+    known = [place.code for place in (await get_setting(session, Districts)).items]
+    if known and code not in known:
+        raise BadValue("district", f"There is no district {code}; there are: {', '.join(known)}.")
 
 
 async def is_of_team(session: AsyncSession, operator_id: int, key: str) -> bool:

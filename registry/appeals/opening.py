@@ -9,7 +9,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry import types
 from registry.appeals.changes import Priority, set_tags
-from registry.appeals.choices import check_category, check_tag_count, check_team, clean_tags
+from registry.appeals.choices import (
+    check_category,
+    check_district,
+    check_tag_count,
+    check_team,
+    clean_tags,
+)
 from registry.appeals.due import give_deadlines
 from registry.contacts import hold_contact
 from registry.journal import record
@@ -76,6 +82,7 @@ async def open_appeal(
     """
     await check_team(session, opening.team)
     await check_category(session, opening.category)
+    await check_district(session, opening.district)
     tags = clean_tags(opening.tags)
     check_tag_count(tags)
     contact = await hold_contact(

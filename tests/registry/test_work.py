@@ -28,6 +28,7 @@ from registry.models import (
     JournalEntry,
     Mention,
     Message,
+    OfficeSetting,
     Operator,
     Team,
     TeamMember,
@@ -381,6 +382,22 @@ async def test_a_category_is_one_of_the_list_once_there_is_a_list(database: Data
     assert (found.category, found.district) == ("roads.pothole", "almaly")
     await change(database, number, dana, category=None)
     assert (await appeal(database, number)).category is None
+
+
+async def test_a_district_is_one_of_the_list_once_there_is_a_list(database: Database) -> None:
+    dana = await hire(database, "Dana")
+    number = await write_in(database)
+    await change(database, number, dana, district="old")
+    names = {"kk": "Алмалы", "ru": "Алмалинский", "en": "Almaly"}
+    places = {"items": [{"code": "almaly", "names": names}]}
+    async with database.write() as session:
+        session.add(OfficeSetting(name="districts", value=places, changed_at=START))
+    with pytest.raises(BadValue, match="there are: almaly") as refused:
+        await change(database, number, dana, district="bostandyk")
+    assert refused.value.field == "district"
+    await change(database, number, dana, district="old", subject="Фонарь")
+    await change(database, number, dana, district="almaly")
+    assert (await appeal(database, number)).district == "almaly"
 
 
 async def test_a_duplicate_is_linked_to_its_original_and_never_in_a_circle(
