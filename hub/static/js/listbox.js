@@ -73,5 +73,5 @@ export function matches(text, typed) {
 }
 
 function escaped(word) {
-  return word.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&");
+  return word.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
 }
