@@ -34,7 +34,6 @@ def desk_words() -> dict[str, object]:
         "keys": {
             "none": _("no key"),
             "change": _("Change"),
-            "change_of": _("Change the key of “%(command)s”"),
             "press": _("Press the new key. Delete: no key. Esc: as it was."),
             "second": _("%(key)s, and then?"),
             "forbidden": _("This key is needed for writing or moving about; press another one."),

@@ -55,8 +55,10 @@ function rowFor({ name, label }) {
   const change = document.createElement("button");
   change.type = "button";
   change.className = "button quiet";
-  change.textContent = words.keys.change;
-  change.setAttribute("aria-label", format(words.keys.change_of, { command: label }));
+  const what = document.createElement("span");
+  what.className = "visually-hidden";
+  what.textContent = ` ${label}`;
+  change.append(words.keys.change, what);
   change.addEventListener("click", () => capture(row, name, label));
   row.prepend(title);
   row.insertCell().append(change);
