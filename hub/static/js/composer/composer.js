@@ -29,6 +29,7 @@ class ReplyComposer extends HTMLElement {
   #seenThrough = null;
   #sending = false;
   #key = null;
+  #wish = null;
 
   connectedCallback() {
     if (this.#life) return;
@@ -37,7 +38,7 @@ class ReplyComposer extends HTMLElement {
     this.#form = this.querySelector("form");
     this.#text = this.querySelector("textarea");
     this.#ways = new Ways(this, this.#said);
-    this.#files = new Files(this, this.#said, () => this.#changed());
+    this.#files = new Files(this, this.#said, () => this.#filesChanged());
     this.#templates = new TemplatePicker(this, this.#said, () => this.#paint());
     this.#suggestions = new Suggestions(this, {
       number: this.number,
@@ -97,7 +98,10 @@ class ReplyComposer extends HTMLElement {
       event.preventDefault();
       this.#send();
     });
-    on(this.#text, "input", () => this.#changed());
+    on(this.#text, "input", () => {
+      this.#wish = null;
+      this.#changed();
+    });
     on(this.#text, "keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
         event.preventDefault();
@@ -261,8 +265,21 @@ class ReplyComposer extends HTMLElement {
     warning.textContent = text;
   }
 
+  /** What was to be sent while files still travelled goes once they are there, all of them. */
+  #filesChanged() {
+    this.#changed();
+    const wish = this.#wish;
+    if (!wish || this.#files.busy) return;
+    this.#wish = null;
+    if (wish.mode === this.#mode && wish.files === this.#files.count) this.#send(wish.then, wish);
+  }
+
   async #send(then = null, { evenSo = false } = {}) {
-    if (this.querySelector("[data-send]").disabled) return;
+    if (this.querySelector("[data-send]").disabled) {
+      const { busy, count } = this.#files;
+      this.#wish = busy && !this.#sending ? { then, evenSo, mode: this.#mode, files: count } : null;
+      return;
+    }
     this.#sending = true;
     this.#paint();
     // The same until it went through: a request that is tried again is one reply.
