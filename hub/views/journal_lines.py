@@ -6,6 +6,7 @@ from typing import Any
 
 from hub.views import labels
 from hub.views.names import Names
+from hub.views.text import plain
 from hub.web.i18n import deferred
 from hub.web.i18n import gettext as _
 from registry.inbox import Entry
@@ -29,6 +30,8 @@ def sentence(
         said = "; ".join(_changes(entry.data, names, moment))
     elif entry.event == "appeal.change_undone":
         said = _("undone") + ": " + "; ".join(_changes(entry.data, names, moment))
+    elif entry.event.startswith("contact."):
+        said = _("the channel told: %(event)s") % {"event": entry.event.removeprefix("contact.")}
     else:
         said = entry.event
     if not said:
@@ -117,6 +120,18 @@ def _reaction(data: Mapping[str, Any], _names: Names, _moment: Callable[[datetim
     return _("the citizen reacted: %(emoji)s") % {"emoji": " ".join(data.get("emoji", ())) or "–"}
 
 
+def _delivery(state: str) -> Callable[..., str]:
+    def told(data: Mapping[str, Any], _names: Names, _moment: Callable[[datetime], str]) -> str:
+        said = _("%(what)s: %(value)s") % {
+            "what": _("a reply"),
+            "value": labels.label(labels.STATES, state),
+        }
+        reason = data.get("reason")
+        return f"{said} ({plain(str(reason))})" if reason else said
+
+    return told
+
+
 def _opened(data: Mapping[str, Any], _names: Names, _moment: Callable[[datetime], str]) -> str:
     if origin := data.get("split_from"):
         return _("registered as a part of %(number)s") % {"number": origin}
@@ -170,6 +185,11 @@ _TOLD: dict[str, Callable[..., str]] = {
     "message.hidden": _fixed(deferred("the comment was hidden from others")),
     "message.shown": _fixed(deferred("the comment is shown to others again")),
     "message.reaction": _reaction,
+    "contact.started": _fixed(deferred("the citizen began the conversation")),
+    "contact.blocked": _fixed(deferred("the citizen blocked us: no reply reaches them")),
+    "contact.unblocked": _fixed(deferred("the citizen lets our replies in again")),
+    "contact.comment_hidden": _fixed(deferred("the comment was hidden from others")),
+    "contact.comment_shown": _fixed(deferred("the comment is shown to others again")),
 }
 """By the event, what is said of it."""
 
@@ -181,5 +201,6 @@ _SHOWN: dict[str, Callable[..., str]] = {
     "message.queued": _fixed(deferred("a reply was written")),
     "message.echoed": _fixed(deferred("a reply was written in the app of the channel")),
     "note.added": _fixed(deferred("a note was written")),
+    **{f"message.{state}": _delivery(state) for state in labels.STATES if state != "queued"},
 }
 """What the thread shows by itself."""

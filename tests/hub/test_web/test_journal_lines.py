@@ -80,6 +80,10 @@ def test_what_nobody_did_names_nobody() -> None:
     assert said("message.reaction", {"emoji": ["👍", "🙏"]}, actor="citizen") == (
         "the citizen reacted: 👍 🙏"
     )
+    assert said("contact.blocked", actor="citizen") == (
+        "the citizen blocked us: no reply reaches them"
+    )
+    assert said("contact.thread_taken", actor="citizen") == "the channel told: thread_taken"
     assert said("message.reaction", {"emoji": []}, actor="citizen") == "the citizen reacted: –"
 
 
@@ -90,6 +94,13 @@ def test_what_nobody_did_names_nobody() -> None:
         ("appeal.opened", {"split_from": "ALM-1"}, "Dana: registered as a part of ALM-1"),
         ("message.queued", {}, "Dana: a reply was written"),
         ("note.added", {}, "Dana: a note was written"),
+        ("message.sent", {"code": None, "reason": None}, "Dana: a reply: Sent"),
+        ("message.read", {}, "Dana: a reply: Read"),
+        (
+            "message.failed",
+            {"reason": "blocked by the user"},
+            "Dana: a reply: Not delivered (blocked by the user)",
+        ),
     ],
 )
 def test_what_the_thread_shows_by_itself_is_told_only_in_the_whole_journal(
