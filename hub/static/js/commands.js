@@ -92,7 +92,7 @@ function moving() {
     group: "moving", key: "KeyO", palette: false, when: () => focusedRow() !== null,
     run: () => openAppeal(focusedRow().dataset.number, { focus: true }),
   });
-  command("back", { group: "moving", key: ["KeyU", "Escape"], typing: true, palette: false, when: inbox, run: back });
+  command("back", { group: "moving", key: "KeyU", fixed: "Escape", typing: true, palette: false, when: inbox, run: back });
   command("pick", {
     group: "moving", key: "KeyX", palette: false, when: () => focusedRow() !== null, run: () => toggle(focusedRow()),
   });

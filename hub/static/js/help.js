@@ -130,7 +130,7 @@ function offer(row, { name, label, key, holder, done }) {
   take.className = "button";
   take.textContent = format(words.keys.take, { command: label });
   take.addEventListener("click", async () => {
-    const left = keysOf(holder.name).filter(
+    const left = (chosenKeys()[holder.name] ?? holder.usual).filter(
       (other) => other !== key && !other.startsWith(`${key} `) && !key.startsWith(`${other} `),
     );
     await keep({ ...chosenKeys(), [holder.name]: left, [name]: [key] });

@@ -10,8 +10,9 @@ let chosen = JSON.parse(document.documentElement.dataset.keys ?? "{}");
 
 /**
  * Add a command. `key` is its key, or a list of them; `when()` tells whether it applies now;
- * `run(given)` is called with `{element, value, event}`. `typing` lets it fire while one types,
- * `palette: false` keeps it out of the palette, `icon()` draws it there.
+ * `run(given)` is called with `{element, value, event}`. `fixed` is a key that stays its own whatever
+ * is chosen, `typing` lets it fire while one types, `palette: false` keeps it out of the palette,
+ * `icon()` draws it there.
  */
 export function command(name, { label, key = [], run, when = () => true, ...rest }) {
   const usual = [key].flat();
@@ -38,7 +39,8 @@ export function perform(name, given = {}) {
 
 /** The keys of a command as they are now. */
 export function keysOf(name) {
-  return chosen[name] ?? registry.get(name)?.usual ?? [];
+  const { usual = [], fixed = [] } = registry.get(name) ?? {};
+  return [...(chosen[name] ?? usual), ...[fixed].flat()];
 }
 
 /** What was chosen in place of the usual keys, by the names of the commands. */

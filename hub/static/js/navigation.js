@@ -237,6 +237,15 @@ function clicked(event) {
   }
 }
 
+/** In the list the arrows go from row to row. */
+function pressed(event) {
+  const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!by || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+  if (event.defaultPrevented || !event.target.closest?.("#list .row-link")) return;
+  event.preventDefault();
+  focusRow(rowBeside(by));
+}
+
 async function moved() {
   if (!desk()) return;
   const number = NUMBER.exec(location.pathname)?.[1] ?? null;
@@ -281,6 +290,7 @@ function restore() {
 /** Listen. */
 export function navigate() {
   document.addEventListener("click", clicked);
+  document.addEventListener("keydown", pressed);
   addEventListener("popstate", moved);
   restore();
   const main = desk();

@@ -154,8 +154,7 @@ function everywhere(text) {
 
 /** Show these; the one that says `chosen` is the one that Enter chooses, else the first. */
 function draw(all, chosen = null) {
-  const groups = Map.groupBy ? Map.groupBy(all, (each) => each.kind) : grouped(all);
-  const drawn = [...groups].map(([kind, those]) => {
+  const drawn = [...grouped(all)].map(([kind, those]) => {
     const group = document.createElement("li");
     group.setAttribute("role", "presentation");
     const title = document.createElement("p");

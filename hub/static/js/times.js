@@ -75,7 +75,9 @@ class PassingTime extends HTMLElement {
   write(text) {
     let place = this.querySelector(":scope > span");
     if (!place) place = this.appendChild(document.createElement("span"));
-    if (place.textContent !== text) place.textContent = text;
+    // The text itself is changed: to whoever observes the list no element came or went.
+    if (!place.firstChild) place.append(text);
+    else if (place.firstChild.data !== text) place.firstChild.data = text;
   }
 }
 
