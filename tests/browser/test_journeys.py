@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pyotp
 import pytest
@@ -107,6 +108,7 @@ async def test_from_the_password_to_the_answer_of_a_citizen_who_got_a_photo(
     mine = page.locator(".message.out")
     await expect(mine).to_have_attribute("data-state", "sent")
     await expect(mine.locator("img")).to_be_visible()
+    await expect(page.locator(".messages")).not_to_contain_text("message.")
     await citizen.say("Рақмет, жол тегіс!")
     await expect(page.locator(".message.in").last).to_contain_text("Рақмет, жол тегіс!")
     await shot(page, "journey-answered")
@@ -136,6 +138,25 @@ async def test_what_the_citizen_has_read_is_seen_while_the_appeal_is_open(
             await citizen.read(received)
             await expect(mine).to_have_attribute("data-state", "read")
             await context.close()
+
+
+async def test_an_appeal_that_is_answered_and_snoozed_comes_back_in_the_offices_morning(
+    served: Served, open_context: OpenContext
+) -> None:
+    context = await open_context(timezone_id="America/New_York")
+    principal = await employ(served, "Дана", language="en", hold_seconds=0)
+    await sign_in(served, context, principal)
+    desk = Desk(served, await context.new_page(), principal)
+    page, number = await writing(desk, "Ертең тексереміз.")
+    await page.locator('[data-menu="send-and"]').click()
+    await page.locator('[data-then="snooze"]').click()
+    await expect(page.locator('#menu-more [data-command="wake"]')).to_have_count(1)
+    until = (await desk.appeal(number)).snoozed_until
+    assert until is not None
+    # Nine in Almaty, which is five hours ahead.
+    assert (until.hour, until.minute) == (4, 0)
+    assert timedelta(0) < until - served.hub.clock() <= timedelta(hours=34)
+    await context.close()
 
 
 # --- Two at once ----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 // The composer: it says where a reply goes and whether it can, before anybody types.
 import { Problem, api, tell } from "../api.js";
+import { inputValue, now, onTheWall, whenTheWallShows } from "../times.js";
 import { toast } from "../toasts.js";
 import { format, words } from "../words.js";
 import { Draft } from "./drafts.js";
@@ -414,7 +415,7 @@ class ReplyComposer extends HTMLElement {
   }
 
   #tellSaved() {
-    const time = new Date().toLocaleTimeString("ru-RU", { hour: "2-digit", minute: "2-digit", timeZone: "Asia/Almaty" });
+    const time = inputValue(now()).slice(-5);
     this.querySelector("[data-saved-at]").textContent = this.isDirty ? format(this.#said.saved, { time }) : "";
   }
 
@@ -436,12 +437,10 @@ function outcomeOf(then) {
   return { status: then };
 }
 
-/** Nine in the morning of the next day in Almaty, which is five hours ahead of UTC all year. */
+/** Nine in the morning of the office's next day. */
 function tomorrowMorning() {
-  const shifted = new Date(Date.now() + 5 * 3_600_000);
-  shifted.setUTCDate(shifted.getUTCDate() + 1);
-  shifted.setUTCHours(9 - 5, 0, 0, 0);
-  return shifted.toISOString();
+  const { year, month, day } = onTheWall(now());
+  return new Date(whenTheWallShows({ year, month, day: day + 1, hour: 9 })).toISOString();
 }
 
 customElements.define("reply-composer", ReplyComposer);

@@ -1,5 +1,6 @@
 // Where a reply goes: the ways to the citizen, whether each can be gone now, and until when.
 import { api } from "../api.js";
+import { now } from "../times.js";
 import { format, words } from "../words.js";
 
 const HOUR = 3_600_000;
@@ -61,11 +62,11 @@ export class Ways {
   }
 
   /** Tell how long the window stays open; to be called as time passes. */
-  tell(now = Date.now()) {
+  tell(at = now()) {
     const closes = this.current?.window_closes_at;
     this.#window.hidden = !closes;
     if (!closes) return;
-    const left = Date.parse(closes) - now;
+    const left = Date.parse(closes) - at;
     const open = left > 0;
     this.#window.textContent = open
       ? format(this.#said.window, { time: span(left) })
