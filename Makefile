@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test check lint bench lock new-channel reference catalogues clean
+.PHONY: help setup run test check lint bench lock new-channel reference catalogues screenshots clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,12 +38,16 @@ check: lint test  ## what CI runs
 bench: setup  ## speed as ratios against a ceiling measured in the same run
 	$(BIN)/python -m bench.intake
 	$(BIN)/python -m bench.outbox
+	$(BIN)/python -m bench.inbox
 
 lock: setup  ## pin every dependency with hashes, for every platform
 	$(PYTHON) -m venv $(VENV)/lock
 	$(VENV)/lock/bin/pip install --quiet --disable-pip-version-check uv
 	$(VENV)/lock/bin/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
+
+screenshots: setup  ## take docs/screenshots/ anew
+	$(BIN)/python -m docs.screenshots
 
 catalogues: setup  ## put new messages into hub/locale/*/LC_MESSAGES/hub.po
 	$(BIN)/python -m hub.web.catalogues
