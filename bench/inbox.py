@@ -20,7 +20,6 @@ from urllib.parse import quote
 
 import aiohttp
 from pydantic import SecretStr
-from workers.indexing import index_everything
 
 from bench.city import COMMON, MIDDLING, OPERATORS, RARE, SEED, City
 from bench.databases import temporary_database
@@ -31,6 +30,7 @@ from config.settings import load as load_settings
 from hub.web.sessions import cookie_name
 from registry.db import Database
 from registry.models import Operator
+from registry.search.following import catch_up
 from registry.sessions import Stage, open_session
 from registry.types import utc_now
 
@@ -97,7 +97,7 @@ async def _prepare(url: str, city: City) -> str:
     await database.open()
     try:
         await load(url, city)
-        await index_everything(database, clock=utc_now)
+        await catch_up(database, now=utc_now())
         async with database.write() as session:
             operator = await session.get_one(Operator, OPERATORS // 2)
             return await open_session(
