@@ -118,6 +118,7 @@ def test_the_law_that_holds_is_the_one_of_the_day_on_which_an_appeal_was_opened(
     ("opened_at", "latest"),
     [
         ("2026-08-31T09:00", "2026-11-28T18:00"),
+        ("2026-09-02T09:00", "2026-11-30T18:00"),
         ("2026-12-03T09:00", "2027-02-28T18:00"),  # from 31 December: February has no such day
         ("2026-10-14T09:00", "2027-01-11T18:00"),
     ],
@@ -323,6 +324,7 @@ async def test_the_deadline_follows_category_and_kind_old_beside_new(database: D
     number, saule = await one_appeal(database)
     steps: list[tuple[dict[str, Any], str]] = [
         ({"category": "roads.pothole"}, "2026-03-10T18:00"),  # 9 March makes up for the Sunday
+        ({"category": "roads"}, "2026-03-03T18:00"),  # a group says not yet what it is
         ({"category": "build.illegal"}, "2026-03-27T18:00"),
         ({"kind": "complaint"}, "2026-03-27T18:00"),
         ({"category": "roads.manhole", "kind": "application"}, "2026-03-02T13:00"),
