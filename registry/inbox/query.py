@@ -76,7 +76,8 @@ async def conditions(
         team = next(iter(query.teams), None)
         filters.append(queue_condition(query.queue, viewer, now, team))
     if query.q is not None and query.q.strip():
-        filters.append(await search_condition(session, query.q, viewer=viewer))
+        newest = query.sort in (Sort.NEWEST, Sort.LAST_MESSAGE)
+        filters.append(await search_condition(session, query.q, viewer=viewer, newest_first=newest))
     return filters
 
 
