@@ -125,8 +125,8 @@ async def _ask(kind: str, hub: Running, city: City, cookie: str) -> list[Result]
         ("thread", "thread", thread),
     ]
     for said, word in (("common", COMMON), ("middling", MIDDLING), ("rare", RARE)):
-        address = f"/api/v1/search?q={quote(word)}"
-        requests.append(("search", f"search, {said} word", fixed(address)))
+        found = f"/api/v1/search?q={quote(word)}"
+        requests.append(("search", f"search, {said} word", fixed(found)))
     results = []
     async with aiohttp.ClientSession(headers={"Cookie": cookie}) as client:
         for what, said, address in requests:

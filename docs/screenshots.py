@@ -68,7 +68,7 @@ MATTERS = (
     {"name": "Қуаныш", "text": "Көшеде қоқыс екі аптадан бері шығарылмады", "channel": "whatsapp",
      "category": "clean.garbage", "status": "open"},
     {"name": "Ольга Петрова", "text": "Нет горячей воды в доме, мкр. Аксай-4", "language": "ru",
-     "channel": "sms", "category": "util.hotwater", "unread": 1},
+     "channel": "sms", "category": "utilities.hotwater", "unread": 1},
 )  # fmt: skip
 
 
