@@ -38,6 +38,8 @@ async def test_rows_are_gone_through_opened_and_come_back_to_by_keys(signed_in: 
     await page.keyboard.press("j")
     await page.keyboard.press("k")
     await page.keyboard.press("Alt+j")
+    await page.keyboard.press("ArrowUp")
+    await page.keyboard.press("ArrowDown")
     await expect(link(page, second)).to_be_focused()
     await page.keyboard.press("o")
     await expect(page.locator("#appeal-title")).to_be_focused()
@@ -200,3 +202,22 @@ async def test_a_command_can_do_without_a_key_and_take_two(signed_in: Desk) -> N
     await page.keyboard.press("Escape")
     await expect(take.locator("kbd")).to_have_text("G T")
     await expect(page.locator("#keys")).to_be_visible()
+
+
+async def test_escape_leads_back_whatever_key_does(signed_in: Desk) -> None:
+    (number,) = await lay_out(signed_in.served, [{}])
+    page = await signed_in.visit()
+    await page.keyboard.press("Shift+Slash")
+    back = key_row(page, "Back to the list")
+    await back.get_by_role("button").click()
+    async with page.expect_response("**/api/v1/me"):
+        await page.keyboard.press("q")
+    await expect(back.locator("kbd")).to_have_text(["Q", "Esc"])
+    await page.keyboard.press("Escape")
+    await link(page, number).focus()
+
+    for key in ("q", "Escape"):
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#appeal-title")).to_be_focused()
+        await page.keyboard.press(key)
+        await expect(link(page, number)).to_be_focused()

@@ -114,7 +114,11 @@ async def test_a_deadline_says_its_time_to_the_minute(signed_in: Desk) -> None:
     await expect(due).to_have_text("3 h 58 min")
     await expect(since).to_have_text("1 min")
 
+    # In a tab that nobody sees no text changes; once it is seen, every one is right.
+    await hide(page, "true")
     await page.clock.run_for(4 * 3_600_000)
+    await expect(due).to_have_text("3 h 58 min")
+    await hide(page, "false")
     await expect(due).to_have_class("due late")
     await expect(due.locator("use")).to_have_attribute("href", _ends("#alarm"))
     await expect(due).to_have_text("−1 min")
@@ -186,6 +190,18 @@ async def test_an_appeal_that_cannot_be_read_leaves_the_one_that_was_open(
     await expect(page.locator(".toast")).to_contain_text("not there any more")
     await expect(page.locator("#appeal-title")).to_contain_text(first)
     await expect(row(page, first).locator("a")).to_have_attribute("aria-current", "true")
+
+
+async def test_the_end_of_a_list_brings_what_follows(signed_in: Desk) -> None:
+    numbers = await lay_out(signed_in.served, [{} for _ in range(70)])
+    page = await signed_in.visit()
+    rows = page.locator("li.row")
+    await expect(rows).to_have_count(50)
+    await row(page, numbers[49]).scroll_into_view_if_needed()
+    await expect(rows).to_have_count(70)
+    await row(page, numbers[60]).click()
+    await expect(page.locator("#appeal-title")).to_contain_text(numbers[60])
+    await expect(row(page, numbers[60])).to_have_class(_has("open"))
 
 
 async def test_another_queue_stands_in_the_same_page(signed_in: Desk) -> None:
@@ -350,6 +366,14 @@ async def test_the_desk_fits_a_phone_and_a_page_zoomed_to_200_per_cent(
     await expect(page.locator("#keys")).to_be_visible()
     await shot(page, f"{name}-keys")
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def hide(page: Page, hidden: str) -> None:
+    """Let the page believe that its tab is seen no more, or again."""
+    await page.evaluate(
+        f"Object.defineProperty(document, 'hidden', {{ configurable: true, value: {hidden} }})"
+    )
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
 async def places(page: Page) -> list[dict[str, float] | None]:
