@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import ip_address
 from itertools import count
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import Any
 
 import pytest
 from blockbuster import BlockBuster
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
 
 from hub import logs
 from registry.db import Database
@@ -180,6 +183,28 @@ _MAY_BLOCK = [
     ("linecache.py", {"checkcache", "updatecache"}),
 ]
 """Functions that may block the loop: what happens before anything is served, and tracebacks."""
+
+
+class _Compiled(BytecodeCache):
+    """Templates as they were compiled for the first hub of the session: the others take them."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _templates_are_compiled_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        made = partial(Environment, bytecode_cache=_Compiled())
+        patch.setattr("hub.web.pages.Environment", made)
+        yield
 
 
 @pytest.fixture(autouse=True)
