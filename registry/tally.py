@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import ColumnElement, case, func, select
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -45,6 +46,8 @@ class Tally:
         self._held: dict[int, dict[str | None, _Numbers]] = defaultdict(dict)
         """Of each holder, by team."""
         self._mentions = mentions
+        self._shared: dict[frozenset[str] | None, Counts] = {}
+        """Of all who are in the same teams, but for what they hold; made when asked for."""
         for (team, holder), numbers in groups.items():
             self._teams[team] = self._teams[team].plus(numbers)
             if holder is None:
@@ -54,34 +57,50 @@ class Tally:
 
     def counts_for(self, principal: Principal) -> Counts:
         """What the principal's queues hold."""
+        shared = self._shared.get(principal.teams)
+        if shared is None:
+            shared = self._shared[principal.teams] = self._counts_of(principal.teams)
         me = principal.operator_id
-        held = self._held.get(me, {}) if me is not None else {}
-        teams = self._teams if principal.teams is None else {None, *principal.teams}
+        held, mentions = (
+            (self._held.get(me), self._mentions.get(me)) if me is not None else ({}, {})
+        )
+        if not held and not mentions:
+            return shared
         # Their own are theirs to see, whichever team's they are.
-        seen = [self._teams[team] for team in teams if team in self._teams]
-        seen += [numbers for team, numbers in held.items() if team not in teams]
+        foreign = [
+            numbers
+            for team, numbers in (held or {}).items()
+            if not may_see(principal, team=team, assignee_id=None)
+        ]
+        return replace(
+            shared,
+            mine=sum(numbers.awake for numbers in (held or {}).values()),
+            all=shared.all + sum(numbers.awake for numbers in foreign),
+            overdue=shared.overdue + sum(numbers.overdue for numbers in foreign),
+            failed=shared.failed + sum(numbers.failed for numbers in foreign),
+            snoozed=shared.snoozed + sum(numbers.snoozed for numbers in foreign),
+            mentions=sum(
+                count
+                for (team, holder), count in (mentions or {}).items()
+                if may_see(principal, team=team, assignee_id=holder)
+            ),
+        )
+
+    def _counts_of(self, teams: frozenset[str] | None) -> Counts:
+        """What everybody of these teams has before them; None for all there are."""
+        named = self._teams if teams is None else {None, *teams}
+        seen = [self._teams[team] for team in named if team in self._teams]
         return Counts(
-            mine=sum(numbers.awake for numbers in held.values()),
-            unassigned=sum(self._unassigned.get(team, 0) for team in teams),
+            unassigned=sum(self._unassigned.get(team, 0) for team in named),
             all=sum(numbers.awake for numbers in seen),
             overdue=sum(numbers.overdue for numbers in seen),
             failed=sum(numbers.failed for numbers in seen),
             snoozed=sum(numbers.snoozed for numbers in seen),
-            mentions=self._mentioned(principal),
-            teams={team: self._of_team(team) for team in sorted(t for t in teams if t is not None)},
+            teams={team: self._of_team(team) for team in sorted(t for t in named if t is not None)},
         )
 
     def _of_team(self, team: str) -> int:
         return self._teams[team].awake if team in self._teams else 0
-
-    def _mentioned(self, principal: Principal) -> int:
-        if principal.operator_id is None:
-            return 0
-        return sum(
-            count
-            for (team, holder), count in self._mentions.get(principal.operator_id, {}).items()
-            if may_see(principal, team=team, assignee_id=holder)
-        )
 
 
 _Group = tuple[str | None, int | None]

@@ -51,7 +51,6 @@ class Board:
         """By number, who has the appeal open and may see it."""
         self.presence = presence
         self._past = _Past()
-        self._counts: dict[tuple[Any, ...], bytes] = {}
         self._tally: Tally | None = None
 
     # --- Coming and going -----------------------------------------------------------------------
@@ -82,25 +81,42 @@ class Board:
 
     def tell_changes(self, found: Found, changed: Collection[int], rows: Rows) -> None:
         """Tell everybody of the appeals that changed."""
+        known = [found.known[id_] for id_ in changed if id_ in found.known]
         events: dict[tuple[Any, ...], bytes] = {}
         for group in self.groups:
-            there, gone = self._sort_out(group, found, changed)
-            if not there and not gone:
-                continue
-            numbers = [found.known[id_].appeal.number for id_ in gone]
-            for view, clients in group.views.items():
-                key = (view, *there, None, *gone)
-                event = events.get(key)
-                if event is None:
-                    shown = [rows(found.known[id_], view.language) for id_ in there]
-                    event = events[key] = list_event(view, shown, numbers)
-                for client in clients:
-                    client.tell(event)
-        for id_ in changed:
-            known = found.known.get(id_)
-            if known is not None:
-                self._tell_thread(known)
-                self._past.remember(known, found.now)
+            self._tell_list(group, known, found, rows, events)
+            for one in known:
+                for own in group.own(one, self._past.of(one)):
+                    self._tell_list(own, [one], found, rows, events)
+        for one in known:
+            self._tell_thread(one)
+            self._past.remember(one, found.now)
+
+    def _tell_list(
+        self,
+        group: Group,
+        changed: Collection[Known],
+        found: Found,
+        rows: Rows,
+        events: dict[tuple[Any, ...], bytes],
+    ) -> None:
+        """Tell a group of what belongs to its list, and of what may have and does not."""
+        there, gone = [], []
+        for known in changed:
+            if belongs(group, known, found):
+                there.append(known)
+            elif self._past.may_have_shown(group, known, found.now):
+                gone.append(known.appeal.number)
+        if not there and not gone:
+            return
+        for view, clients in group.views.items():
+            key = (view, *(known.id for known in there), None, *gone)
+            event = events.get(key)
+            if event is None:
+                shown = [rows(known, view.language) for known in there]
+                event = events[key] = list_event(view, shown, gone)
+            for client in clients:
+                client.tell(event)
 
     def tell_lost(self) -> None:
         """Too much changed, or nobody knows what: everybody is to look anew."""
@@ -113,21 +129,6 @@ class Board:
         for number, clients in self.opened.items():
             for client in clients:
                 client.tell(thread_event(number))
-
-    def _sort_out(
-        self, group: Group, found: Found, changed: Collection[int]
-    ) -> tuple[list[int], list[int]]:
-        """Of the changed, those that belong to a list, and those that may have and do not."""
-        there, gone = [], []
-        for id_ in changed:
-            known = found.known.get(id_)
-            if known is None:
-                continue
-            if belongs(group, known, found):
-                there.append(id_)
-            elif self._past.may_have_shown(group, known, found.now):
-                gone.append(id_)
-        return there, gone
 
     def _tell_thread(self, known: Known) -> None:
         number, standing = known.appeal.number, known.standing
@@ -157,9 +158,12 @@ class Board:
             client.tell(reload_event(view, ready=asked))
             return
         here = [found.known[id_] for id_ in missed if id_ in found.known]
-        there = [known for known in here if belongs(group, known, found)]
-        shown = [rows(known, view.language) for known in there]
-        gone = [known.appeal.number for known in here if known not in there]
+        shown, gone = [], []
+        for known in here:
+            if belongs(group, known, found):
+                shown.append(rows(known, view.language))
+            else:
+                gone.append(known.appeal.number)
         client.tell(list_event(view, shown, gone, ready=asked))
         self._tell_present(client, group, found)
 
@@ -199,14 +203,16 @@ class Board:
             event, known = presence_event({number: viewers}), by_number.get(number)
             told = set(self.opened.get(number, ()))
             for group in self.groups if known is not None else ():
-                if known is not None and belongs(group, known, found):
-                    told.update(*group.views.values())
+                assert known is not None
+                for each in (group, *group.own(known, None)):
+                    if belongs(each, known, found):
+                        told.update(*each.views.values())
             for client in told:
                 client.tell(event)
 
     def tell_counts(self, tally: Tally) -> None:
         """Tell everybody whose counts have changed."""
-        self._tally, self._counts = tally, {}
+        self._tally = tally
         for client in self.clients:
             self.tell_counts_to(client)
 
@@ -214,12 +220,7 @@ class Board:
         """Tell one client the counts, if it has others."""
         if self._tally is None:
             return
-        principal = client.principal
-        key = (principal.teams, principal.operator_id)
-        counts = self._counts.get(key)
-        if counts is None:
-            told_counts = self._tally.counts_for(principal)
-            counts = self._counts[key] = msgspec.json.encode({"counts": told_counts})
+        counts = msgspec.json.encode({"counts": self._tally.counts_for(client.principal)})
         if counts != client.counts:
             client.counts = counts
             client.tell(counts)
@@ -256,6 +257,11 @@ class _Past:
         if len(self._states) > _REMEMBERED:
             forgotten, _ = self._states.popitem(last=False)
             self._since = max(self._since, forgotten)
+
+    def of(self, known: Known) -> Known | None:
+        """How the appeal was, if that is remembered."""
+        state = self._states.get(known.id)
+        return None if state is None else state[0]
 
     def may_have_shown(self, group: Group, known: Known, now: datetime) -> bool:
         """Whether a list may still show the appeal, as it was."""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from hub.api.exchange import parse_query
 from hub.api.listing import AppealQuery, query_of
 from hub.live.clients import Client, View
-from registry.inbox import DEFAULT_LIMIT, Query, Sort
+from registry.inbox import DEFAULT_LIMIT, Known, Query, Sort, is_searching
 from registry.operators import Principal
 from registry.queues import Queue
 
@@ -21,12 +21,31 @@ _Key = tuple[Any, ...]
 
 @dataclass(eq=False, slots=True)
 class Group:
-    """Views to which the same appeals belong."""
+    """Views to which the same appeals belong, but for what each of their viewers holds."""
 
     query: Query
     viewer: Principal
-    """One of them: the others see the same of this list."""
+    """Whoever asks; nobody in particular where all of a team see the same."""
     views: dict[View, set[Client]] = field(default_factory=dict)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether its viewers are several people, of the same teams."""
+        return self.viewer.operator_id is None
+
+    def own(self, known: Known, before: Known | None) -> Iterator["Group"]:
+        """Groups of one, for those who may see an appeal of a foreign team as they hold it.
+
+        Or held it before: then their lists may show it still.
+        """
+        team, teams = known.standing.team, self.viewer.teams
+        if not self.is_shared or teams is None or team is None or team in teams:
+            return
+        holders = {each.standing.assignee_id for each in (known, before) if each is not None}
+        for view, clients in self.views.items():
+            for client in clients:
+                if client.principal.operator_id in holders:
+                    yield Group(self.query, client.principal, {view: {client}})
 
 
 class Groups:
@@ -42,15 +61,17 @@ class Groups:
     def add(self, client: Client, view: View) -> None:
         """Let a client's view take part. Raises: Problem, if there can be no such list."""
         query = read_view(view, client.principal)
-        key = _key(query, client.principal)
-        group = self._groups.setdefault(key, Group(query, client.principal))
+        viewer = _viewer(query, client.principal)
+        key = (query, viewer.teams, viewer.operator_id)
+        group = self._groups.setdefault(key, Group(query, viewer))
         group.views.setdefault(view, set()).add(client)
         self._keys[client, view] = key
         client.views.add(view)
 
     def of(self, client: Client, view: View) -> Group:
-        """The group in which a client's view takes part."""
-        return self._groups[self._keys[client, view]]
+        """The group in which a client's view takes part, as one of that client alone."""
+        group = self._groups[self._keys[client, view]]
+        return Group(group.query, client.principal, {view: {client}}) if group.is_shared else group
 
     def remove(self, client: Client, view: View) -> None:
         """Tell the client no more of that view."""
@@ -73,7 +94,8 @@ def read_view(view: View, principal: Principal) -> Query:
     return replace(query, sort=Sort.LAST_MESSAGE, limit=DEFAULT_LIMIT, cursor=None)
 
 
-def _key(query: Query, viewer: Principal) -> _Key:
-    # Whoever sees every team sees the same as the others who do, unless the queue is their own.
-    is_own = viewer.teams is not None or query.queue in _PERSONAL
-    return (query, viewer.teams, viewer.operator_id if is_own else None)
+def _viewer(query: Query, principal: Principal) -> Principal:
+    """Whose list it is: a queue of their own, or words, which the database finds for each."""
+    if query.queue in _PERSONAL or is_searching(query):
+        return principal
+    return replace(principal, operator_id=None, name="", actor="")

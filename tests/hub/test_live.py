@@ -217,6 +217,29 @@ async def test_a_teams_appeal_is_told_to_its_team_and_leaves_the_screens_of_othe
     assert not [event for event in outside.heard if "thread" in event or event.get("rows")]
 
 
+async def test_whoever_holds_an_appeal_of_a_foreign_team_follows_it_and_their_colleagues_do_not(
+    desk: Office,
+) -> None:
+    dana, erlan, _ = await hire_all(desk)
+    saule = await hire(desk.hub.database, "Saule")
+    number, shared = await write_in(desk.hub.database), await write_in(desk.hub.database, "701")
+    holder, colleague = await desk.screen(dana), await desk.screen(saule)
+    await holder.show(ALL)
+    await colleague.show(ALL)
+    reader = await desk.screen(erlan)
+    await reader.open(number)
+    await set_columns(desk, number, team="roads", assignee_id=dana.operator_id)
+    event = await holder.until(lambda event: event.get("rows"))
+    assert numbers(event["rows"]) == [number]
+    assert await holder.next("presence")
+    assert (await colleague.until(lambda event: event.get("gone")))["gone"] == [number]
+    await set_columns(desk, number, subject="Жарық", assignee_id=None)
+    await set_columns(desk, shared, subject="Су")
+    await holder.until(lambda event: number in event.get("gone", ()))
+    event = await colleague.until(lambda event: event.get("rows"))
+    assert numbers(event["rows"]) == [shared]
+
+
 async def test_an_appeal_that_one_may_not_see_cannot_be_followed(desk: Office) -> None:
     dana, _, gulnar = await hire_all(desk)
     number = await write_in(desk.hub.database)
