@@ -39,6 +39,10 @@ class FrontOffice extends HTMLElement {
     this.#form.addEventListener("change", () => this.#keep());
     this.#form.addEventListener("keydown", (event) => this.#pressed(event));
     this.addEventListener("click", (event) => this.#clicked(event));
+    document.addEventListener("keydown", (event) => {
+      // Wherever the focus went, say with the button of a file that is gone.
+      if (event.target === document.body && isRegister(event)) this.#register();
+    });
     this.#takeFiles();
     this.#restore();
   }
@@ -91,7 +95,7 @@ class FrontOffice extends HTMLElement {
       choice.checked = true;
       if (onChannels) choice.focus();
       this.#keep();
-    } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    } else if (isRegister(event)) {
       event.preventDefault();
       this.#register();
     } else if (event.key === "Enter" && event.target.matches("input") && !event.defaultPrevented) {
@@ -308,6 +312,7 @@ class FrontOffice extends HTMLElement {
 
   /** Say what is missing, at the first field where something is. */
   #check() {
+    for (const field of this.#form.querySelectorAll("[aria-invalid]")) unmark(field);
     const value = (name) => this.#field(name).value.trim();
     const phones = this.#phones.filter((each) => each.value.trim());
     const wrong = phones.find((each) => !isPhone(each.value));
@@ -363,6 +368,10 @@ class FrontOffice extends HTMLElement {
     if (due) this.#part("due").querySelector("strong").textContent = moment(Date.parse(due)).slice(0, 10);
     this.#part("coupon").focus();
   }
+}
+
+function isRegister(event) {
+  return event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing;
 }
 
 function isPhone(typed) {
