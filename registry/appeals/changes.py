@@ -106,7 +106,10 @@ async def change_appeal(
         await _transfer(session, appeal, change, history, by=by)
     _move_along(appeal, change, history, now=now)
     if not isinstance(change.category, UnsetType) and change.category != appeal.category:
-        await check_category(session, change.category)
+        category = await check_category(session, change.category)
+        if category is not None and category.team is not None and appeal.team is None:
+            # What has no queue yet goes to those whose business it is.
+            turn(history, appeal, "team", category.team)
     if not isinstance(change.district, UnsetType) and change.district != appeal.district:
         await check_district(session, change.district)
     for field in _DESCRIPTIONS:

@@ -27,17 +27,18 @@ async def check_team(session: AsyncSession, key: str | None) -> None:
         raise BadValue("team", f"There is no team {key}; there are: {active or 'none'}.")
 
 
-async def check_category(session: AsyncSession, code: str | None) -> None:
-    """Any word is a category as long as none is set up. Raises: BadValue."""
+async def check_category(session: AsyncSession, code: str | None) -> Category | None:
+    """The category of that code; any word is one as long as none is set up. Raises: BadValue."""
     if code is None:
-        return
+        return None
     category = await session.get(Category, code)
     if category is not None:
         if category.retired_at is not None:
             raise BadValue("category", f"The category {code} is no longer in use; take another.")
-        return
+        return category
     if (await session.exec(select(Category.code).limit(1))).first() is not None:
         raise BadValue("category", f"There is no category {code}; take one of the list.")
+    return None
 
 
 async def check_district(session: AsyncSession, code: str | None) -> None:

@@ -384,6 +384,20 @@ async def test_a_category_is_one_of_the_list_once_there_is_a_list(database: Data
     assert (await appeal(database, number)).category is None
 
 
+async def test_what_has_no_queue_goes_to_the_team_of_its_category(database: Database) -> None:
+    dana = await hire(database, "Dana")
+    async with database.write() as session:
+        session.add(Team(key="streets", name="Streets", created_at=START))
+        session.add(Team(key="houses", name="Houses", created_at=START))
+        session.add(Category(code="roads.pothole", team="streets"))
+    number, kept = await write_in(database), await write_in(database, "701")
+    await change(database, number, dana, category="roads.pothole")
+    assert (await appeal(database, number)).team == "streets"
+    await change(database, kept, dana, team="houses")
+    await change(database, kept, dana, category="roads.pothole")
+    assert (await appeal(database, kept)).team == "houses"
+
+
 async def test_a_district_is_one_of_the_list_once_there_is_a_list(database: Database) -> None:
     dana = await hire(database, "Dana")
     number = await write_in(database)
