@@ -22,6 +22,7 @@ from config.settings import load
 from connectors.discovery import channel_class
 from hub import app as hub_app
 from hub import logs
+from hub.live.clients import text_frame
 from registry.types import RateLimit
 
 READY = "ready at "
@@ -65,6 +66,14 @@ def bare_server() -> Iterator[Running]:
 def page_server(size: int) -> Iterator[Running]:
     """The ceiling of a page: a handler that answers with so many bytes of HTML."""
     command = [sys.executable, "-m", "bench.servers", "page", str(size)]
+    with _started(command, folder=None) as running:
+        yield running
+
+
+@contextmanager
+def broadcast_server(size: int) -> Iterator[Running]:
+    """The ceiling of live screens: what is posted goes, as a frame of so many bytes, to all."""
+    command = [sys.executable, "-m", "bench.servers", "broadcast", str(size)]
     with _started(command, folder=None) as running:
         yield running
 
@@ -146,6 +155,33 @@ async def _page(size: int) -> None:
     await _serve(app)
 
 
+async def _broadcast(size: int) -> None:
+    transports: set[asyncio.Transport] = set()
+
+    async def receive(request: web.Request) -> web.Response:
+        payload = json.loads(await request.read())["text"].encode()
+        framed = text_frame(payload.ljust(size))
+        for transport in transports:
+            if not transport.is_closing():
+                transport.write(framed)
+        return web.Response()
+
+    async def live(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(compress=False)
+        await socket.prepare(request)
+        assert request.transport is not None
+        transports.add(request.transport)
+        async for _ in socket:
+            pass
+        transports.discard(request.transport)
+        return socket
+
+    app = web.Application()
+    app.router.add_post("/hooks/{channel}/{account}", receive)
+    app.router.add_get("/live", live)
+    await _serve(app)
+
+
 async def _provider() -> None:
     texts: list[str] = []
     moments: list[float] = []
@@ -196,6 +232,8 @@ def _main() -> None:
             hub_app.run(_bare)
         case "provider":
             hub_app.run(_provider)
+        case "broadcast":
+            hub_app.run(lambda: _broadcast(int(sys.argv[2])))
         case "page":
             hub_app.run(lambda: _page(int(sys.argv[2])))
         case kind:
