@@ -39,6 +39,7 @@ bench: setup  ## speed as ratios against a ceiling measured in the same run
 	$(BIN)/python -m bench.intake
 	$(BIN)/python -m bench.outbox
 	$(BIN)/python -m bench.inbox
+	$(BIN)/python -m bench.live
 
 lock: setup  ## pin every dependency with hashes, for every platform
 	$(PYTHON) -m venv $(VENV)/lock
