@@ -285,7 +285,7 @@ APPEAL = {
 }  # fmt: skip
 MESSAGE = {
     "id", "direction", "text", "sent_at", "author", "external_id", "reply_to", "attachments",
-    "delivery", "edited_at", "deleted_at", "hidden_at", "private", "language",
+    "delivery", "edited_at", "deleted_at", "hidden_at", "private", "language", "channel", "account",
 }  # fmt: skip
 ATTACHMENT = {
     "id", "kind", "name", "mime", "size", "state", "url", "latitude", "longitude",
@@ -395,6 +395,7 @@ async def test_delivery_is_told_of_what_goes_out_alone(database: Database) -> No
         "state": "failed",
         "error": {"code": "403", "reason": "The citizen blocked the bot."},
         "at": "2026-03-02T04:00:00Z",
+        "held_until": None,
     }
     async with database.read() as session:
         assert await get_message(session, note.id, attachment_url=url) == noted
