@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib.util import find_spec
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -208,7 +209,9 @@ def pace_of(settings: Settings) -> Pace:
 
 
 def application(hub: Hub) -> web.Application:
-    """The web server's routes, with the parts they need."""
+    """The web server's routes, with the parts they need. Raises: CannotStart."""
+    if hub.settings.oidc.is_on and find_spec("joserfc") is None:
+        raise CannotStart("oidc: the package joserfc is not installed; install tereze[oidc].")
     app = web.Application(client_max_size=hub.settings.http.max_body)
     app[SETTINGS] = hub.settings
     app[DATABASE] = hub.database

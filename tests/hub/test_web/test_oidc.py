@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey, RSAKey
 from sqlmodel import col, select
 
 from config.settings import Settings
-from hub.app import Hub, application, open_hub
+from hub.app import CannotStart, Hub, application, open_hub
 from registry.models import JournalEntry, Operator
 from registry.operators import Role
 from tests.conftest import FakeClock
@@ -458,3 +458,11 @@ async def test_without_a_provider_there_is_no_such_way(hub: Hub, visitor: Browse
     assert "/signin/oidc" not in (await visitor.get("/signin")).text
     assert (await visitor.get("/signin/oidc")).status == 404
     assert (await visitor.get("/signin/oidc/back")).status == 404
+
+
+async def test_a_hub_without_the_library_says_so_before_anybody_needs_it(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.app.find_spec", lambda _name: None)
+    with pytest.raises(CannotStart, match=r"install tereze\[oidc\]"):
+        application(hub)
