@@ -69,11 +69,12 @@ class Screen:
         self.heard += events
 
     async def closed(self) -> int | None:
-        """Wait until the hub closes the connection; its code."""
+        """Wait until the hub closes the connection; the code that it gave."""
         async with asyncio.timeout(PATIENCE):
-            while (await self.socket.receive()).type is WSMsgType.TEXT:
+            while (message := await self.socket.receive()).type is WSMsgType.TEXT:
                 pass
-        return self.socket.close_code
+        # The client forgets the code where the hub was gone before it could answer.
+        return message.data if message.type is WSMsgType.CLOSE else self.socket.close_code
 
 
 class Office:
