@@ -95,6 +95,7 @@ def _commands() -> dict[str, str]:
         "save-view": _("Save as a view"),
         "register": _("Register a visit, a letter or a call"),
         "delete-view": _("Delete this view"),
+        "calls": _("Calls: every one, or urgent ones"),
         "theme": _("Colours"),
         "language": _("Language"),
         "sign-out": _("Sign out"),

@@ -41,6 +41,10 @@ def words() -> dict[str, object]:
         "no_answer": _("The hub did not answer. Check the network and try again."),
         "signed_out": _("You were signed out. Sign in again to go on."),
         "problems": problems(),
+        "calls": {
+            "every": _("You hear and see every call now."),
+            "urgent": _("Only urgent calls are heard now."),
+        },
         "live": {
             "looks": _("%(name)s is looking at it"),
             "writes": _("%(name)s is writing"),

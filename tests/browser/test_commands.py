@@ -363,3 +363,14 @@ async def test_a_hub_that_does_not_answer_is_told_of(signed_in: Desk, faults: Fa
 
     await expect(toast(page)).to_contain_text("The hub did not answer")
     await expect(toast(page)).to_have_class("toast bad")
+
+
+async def test_every_call_is_heard_once_one_wishes_it_and_urgent_ones_alone_again(
+    signed_in: Desk,
+) -> None:
+    page = await signed_in.visit()
+    for wanted, said in ((True, "every call"), (None, "Only urgent calls")):
+        await page.locator("[data-menu=me]").click()
+        await page.locator("#menu-me [data-command=calls]").click()
+        await expect(page.locator(".toast").last).to_contain_text(said)
+        assert (await signed_in.preferences()).get("sounds") is wanted

@@ -8,6 +8,7 @@ import { resetKeys, showKeys } from "./help.js";
 import { icon } from "./icons.js";
 import { command, isTyping, perform } from "./keys.js";
 import { closeAppeal, focusedRow, focusRow, openAppeal, opened, openList, reading, rowBeside, rowOf, rows } from "./navigation.js";
+import { toggleCalls } from "./notify.js";
 import { openPalette } from "./palette.js";
 import { setLanguage, setTheme } from "./preferences.js";
 import * as questions from "./questions.js";
@@ -208,11 +209,20 @@ async function split() {
   }
 }
 
+async function changeCalls() {
+  try {
+    toast((await toggleCalls()) ? words.calls.every : words.calls.urgent);
+  } catch (error) {
+    tell(error);
+  }
+}
+
 // --- The desk ---------------------------------------------------------------------------------------
 
 function choosing() {
   command("save-view", { group: "desk", icon: () => icon("bookmark"), when: inbox, run: saveView });
   command("delete-view", { group: "desk", icon: () => icon("bookmark-off"), when: () => shownView() !== null, run: deleteView });
+  command("calls", { group: "desk", bindable: false, icon: () => icon("bell"), run: changeCalls });
   command("theme", { group: "desk", palette: false, bindable: false, run: ({ value }) => setTheme(value) });
   command("language", { group: "desk", palette: false, bindable: false, run: ({ value }) => setLanguage(value) });
   for (const item of document.querySelectorAll('#menu-me [data-command="theme"], #menu-me [data-command="language"]')) {

@@ -1,6 +1,7 @@
 // Calls to the operator: a toast in the tab in use, a sound, and a notification of the system where no
 // tab is seen. Of several tabs one leads, so that nothing is heard twice.
 import { openAppeal } from "./navigation.js";
+import { prefer } from "./preferences.js";
 import { toast } from "./toasts.js";
 import { words } from "./words.js";
 
@@ -57,9 +58,14 @@ function notify({ kind, number, urgency, title, text }) {
   };
 }
 
-/** Ask the browser to let notifications through, as somebody wishes; whether it does. */
-export async function allowNotifications() {
-  return "Notification" in window && (await Notification.requestPermission()) === "granted";
+/** Hear and see every call from now on, or urgent ones alone; whether it is every one. Throws: Problem. */
+export async function toggleCalls() {
+  const every = chosen.sounds !== true;
+  if (every && "Notification" in window) await Notification.requestPermission();
+  const wanted = every ? true : null;
+  await prefer({ sounds: wanted, notifications: wanted });
+  chosen.sounds = chosen.notifications = wanted;
+  return every;
 }
 
 // --- Sound ------------------------------------------------------------------------------------------
