@@ -91,12 +91,12 @@ async def test_a_number_that_many_add_to_at_once_loses_nothing(
     await others.open()
     try:
         stores = [store_of(database, clock), store_of(others, clock)]
-        found = await asyncio.gather(*(stores[n % 2].add("spent", n) for n in range(1, 41)))
+        found = await asyncio.gather(*(stores[n % 2].add("spent", n) for n in range(1, 21)))
     finally:
         await others.close()
-    assert max(found) == sum(range(1, 41))
-    assert len(set(found)) == 40, "each addition saw another sum"
-    assert await store_of(database, clock).add("spent", -20) == 800
+    assert max(found) == sum(range(1, 21))
+    assert len(set(found)) == 20, "each addition saw another sum"
+    assert await store_of(database, clock).add("spent", -20) == 190
     assert await store_of(database, clock, SECOND).add("spent", 1) == 1
 
 
