@@ -4,7 +4,6 @@ import asyncio
 import json
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -789,25 +788,6 @@ async def test_our_own_direct_message_comes_back_under_the_id_that_the_send_gave
     assert isinstance(echo, Echo)
     assert (echo.external_id,) == sent.external_ids
     assert abs(echo.sent_at - sent.at) < timedelta(milliseconds=2)
-
-
-def test_every_event_of_the_fixtures_is_read_quickly_enough() -> None:
-    made = connector_at(NOWHERE)
-    found = {case.name: case for case in cases(TestTwitter.fixtures())}
-    envelopes = [
-        delivery(json.dumps(found[name].content()).encode())
-        for name in ("dm-received", "mention", "account-activity-mention")
-    ]
-    best = min(_seconds(made, envelopes) for _ in range(5))
-    assert best < 0.0005, f"a message takes {best * 1e6:.0f} µs"  # ten times what it does
-
-
-def _seconds(made: TwitterConnector, envelopes: Sequence[Envelope]) -> float:
-    started = time.perf_counter()
-    for _ in range(100):
-        for envelope in envelopes:
-            made.normalize(envelope)
-    return (time.perf_counter() - started) / (100 * len(envelopes))
 
 
 # --- Polling ------------------------------------------------------------------------------------
