@@ -128,7 +128,7 @@ async def _live(hub: Running, keys: Sequence[str], messages: int) -> Heard:
             hub.port, "/live", {"Cookie": f"session={key}", "Sec-Fetch-Site": "same-origin"}, says
         ),
     )
-    await asyncio.sleep(3)  # presence, counts and names of the beginning
+    await asyncio.to_thread(hub.settle)  # presence, counts and names of the beginning
     return await _round(hub, screens, messages, messages)
 
 

@@ -360,7 +360,6 @@ async def blocked(database: Database) -> None:
             async with database.read() as session:
                 if (await (await session.connection()).execute(waiting)).scalar_one():
                     return
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("way", ["message", "visit"])
