@@ -67,6 +67,9 @@ ALL_ROLES = frozenset({"web", "intake", "outbox", "polling", "schedule"})
 REGISTER_AGAIN = 60.0
 """Seconds until a provider that could not be told where deliveries go is told again."""
 
+BACKLOG = 1024
+"""Connections that may wait to be taken."""
+
 SHUTDOWN_TIMEOUT = 30.0
 """Seconds that requests under way get to finish."""
 
@@ -100,17 +103,19 @@ async def serve(
     only: frozenset[str] = ALL_ROLES,
     ready: Callable[[str], None] | None = None,
     stopping: asyncio.Event | None = None,
+    bound: socket.socket | None = None,
 ) -> None:
     """Run the hub until SIGTERM, SIGINT or `stopping`; `ready` is called with its address.
 
-    Raises: SettingsError, CannotStart.
+    `bound` is a socket to listen on in place of the settings' port. Raises: SettingsError,
+    CannotStart.
     """
     stopping = stopping or asyncio.Event()
     _stop_on_signals(stopping)
     async with open_hub(settings) as hub:
         quiet = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            async with _listening(hub, only=only) as address:
+            async with _listening(hub, only=only, bound=bound) as address:
                 for name, loop in _loops(hub, only=only, stopping=quiet):
                     group.create_task(keep_running(name, loop, stopping=quiet), name=name)
                 registering = group.create_task(
@@ -331,7 +336,9 @@ def _loops(
 
 
 @asynccontextmanager
-async def _listening(hub: Hub, *, only: frozenset[str]) -> AsyncIterator[str]:
+async def _listening(
+    hub: Hub, *, only: frozenset[str], bound: socket.socket | None
+) -> AsyncIterator[str]:
     """Serve HTTP while the block runs; gives the address. Raises: CannotStart."""
     if "web" not in only:
         yield ""
@@ -343,7 +350,11 @@ async def _listening(hub: Hub, *, only: frozenset[str]) -> AsyncIterator[str]:
     await runner.setup()
     host, port = hub.settings.http.host, hub.settings.http.port
     try:
-        site = web.TCPSite(runner, host, port, backlog=1024)
+        site: web.BaseSite = (
+            web.TCPSite(runner, host, port, backlog=BACKLOG)
+            if bound is None
+            else web.SockSite(runner, bound, backlog=BACKLOG)
+        )
         try:
             await site.start()
         except OSError as error:

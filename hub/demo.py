@@ -128,8 +128,9 @@ def run(*, port: int, folder: Path | None, speed: float) -> None:
         if folder is None:
             fresh = tempfile.TemporaryDirectory(prefix="hub-demo-", ignore_cleanup_errors=True)
             folder = Path(stack.enter_context(fresh))
-        live = partial(_live, folder.resolve(), port=port or _free_port(), speed=speed)
-        app.run(live)
+        # Held from here on: what was found free might be another's by the time the hub starts.
+        bound = stack.enter_context(_bound(port))
+        app.run(partial(_live, folder.resolve(), bound=bound, speed=speed))
 
 
 def stories(seed: int = SEED) -> Iterator[Story]:
@@ -177,7 +178,8 @@ def _shown(what: object) -> str:
 # --- The hub --------------------------------------------------------------------------------------
 
 
-async def _live(folder: Path, *, port: int, speed: float) -> None:
+async def _live(folder: Path, *, bound: socket.socket, speed: float) -> None:
+    port: int = bound.getsockname()[1]
     number = _run_number(folder)
     async with AsyncExitStack() as stack:
         accounts = {
@@ -198,7 +200,7 @@ async def _live(folder: Path, *, port: int, speed: float) -> None:
 
         town = _Town(stories(SEED + number), speed=speed, say=_say)
         try:
-            await app.serve(settings, ready=ready, stopping=stopping)
+            await app.serve(settings, ready=ready, stopping=stopping, bound=bound)
         finally:
             await town.stop()
 
@@ -266,11 +268,14 @@ def _run_number(folder: Path) -> int:
     return int(utc_now().timestamp()) if (folder / "var" / "hub.db").exists() else 0
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _bound(port: int) -> socket.socket:
+    """A socket on the port, or on any free one for 0. Raises: app.CannotStart."""
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise app.CannotStart(
+            f"--port: cannot listen on 127.0.0.1:{port}: {error.strerror}."
+        ) from error
 
 
 def _say(text: str) -> None:

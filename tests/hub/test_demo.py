@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from hub.__main__ import main
 from hub.demo import Story, stories
 
 TOWN = list(islice(stories(), 60))
@@ -43,6 +45,14 @@ def test_every_address_is_filled_in() -> None:
     told = [str(step) for story in TOWN for step in story.steps] + [s.details for s in TOWN]
 
     assert not [line for line in told if "{" in line.removeprefix("{").removesuffix("}")]
+
+
+def test_a_port_that_is_taken_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["demo", "--port", str(port)]) != 0
+
+    assert f"--port: cannot listen on 127.0.0.1:{port}: " in capsys.readouterr().err
 
 
 def _mixed(story: Story) -> bool:
