@@ -1,6 +1,5 @@
 """The inbox: the queues, a list of rows, and the appeal that is open beside it."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -107,20 +106,6 @@ def render_row(
         return templates.get_template("inbox/row.html").render(
             appeal=appeal, names=names, now=now, **times(zone)
         )
-
-
-def sort_keys(appeal: Appeal) -> Mapping[str, str]:
-    """Where a row stands in each order, as text that sorts so; ties go by the number."""
-    ranks = {"urgent": "0", "high": "1", "normal": "2", "low": "3"}
-    never = "9999"
-    return {
-        Sort.DUE: appeal.due_at.isoformat() if appeal.due_at else never,
-        Sort.WAITING: appeal.waiting_since.isoformat() if appeal.waiting_since else never,
-        Sort.LAST_MESSAGE: appeal.last_message_at.isoformat(),
-        Sort.PRIORITY: ranks[appeal.priority],
-        Sort.NEWEST: appeal.number,
-        Sort.OLDEST: appeal.number,
-    }
 
 
 def _next(request: web.Request, found: AppealPage) -> str | None:

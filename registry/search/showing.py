@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from registry.search.numbers import number_marks, phone_marks, phones
-from registry.search.query import Leaf, Wanted, parse
+from registry.search.query import Leaf, Wanted
 from registry.search.sources import Place
 from registry.search.words import words
 
@@ -20,11 +20,6 @@ class Segment(Struct, frozen=True):
     text: str
     hit: bool
     """It is what was looked for."""
-
-
-def highlight(text: str, q: str) -> list[Segment]:
-    """The whole text in segments."""
-    return _segments(text, hits(text, parse(q)))
 
 
 def snippet(text: str, wanted: Wanted, *, place: Place, width: int = WIDTH) -> list[Segment]:

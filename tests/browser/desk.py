@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from playwright.async_api import BrowserContext, Page
-from sqlmodel import col, select
+from sqlmodel import select
 
 from hub.web.sessions import cookie_name
 from registry.ids import new_id
@@ -133,9 +133,3 @@ async def lay_out(served: Served, matters: Sequence[Mapping[str, Any]]) -> list[
             )
             numbers.append(appeal.number)
     return numbers
-
-
-async def numbers_of(served: Served) -> list[str]:
-    """Every appeal, the oldest first."""
-    async with served.hub.database.read() as session:
-        return list(await session.exec(select(Appeal.number).order_by(col(Appeal.opened_at))))

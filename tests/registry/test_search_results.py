@@ -1,5 +1,6 @@
 """What is shown of a find, and lists that are narrowed by words."""
 
+import re
 from datetime import timedelta
 
 import msgspec
@@ -17,7 +18,7 @@ from registry.search.following import catch_up
 from registry.search.lists import fitting_ids
 from registry.search.query import parse
 from registry.search.results import Found, search
-from registry.search.showing import Segment, highlight, snippet
+from registry.search.showing import Segment, snippet
 from registry.search.sources import Place
 from registry.states import Status
 from registry.types import Attachment, AttachmentKind, ContactPoint
@@ -50,12 +51,13 @@ def marked(segments: list[Segment]) -> str:
     ],
 )
 def test_what_was_looked_for_is_marked_as_it_was_written(text: str, q: str, shown: str) -> None:
-    assert marked(highlight(text, q)) == shown
+    assert marked(snippet(text, parse(q), place=Place.MESSAGE)) == shown
 
 
 @given(st.text(max_size=200), st.text(max_size=20))
-def test_segments_join_to_the_text(text: str, q: str) -> None:
-    assert "".join(segment.text for segment in highlight(text, q)) == text
+def test_segments_join_to_the_line(text: str, q: str) -> None:
+    segments = snippet(text, parse(q), place=Place.MESSAGE, width=200)
+    assert "".join(segment.text for segment in segments) == re.sub(r"\s+", " ", text.strip())
 
 
 @given(
