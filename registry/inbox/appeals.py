@@ -91,6 +91,7 @@ async def shape(session: AsyncSession, rows: Sequence[Row[Any]]) -> list[Appeal]
     tags = await _tags(session, [row.id for row in rows])
     return [
         Appeal(
+            id=str(row.id),
             number=row.number,
             channel=row.channel,
             account=row.account,

@@ -32,6 +32,8 @@ class Contact(Struct, frozen=True, kw_only=True):
 class Appeal(Struct, frozen=True, kw_only=True):
     """An appeal as lists show it."""
 
+    id: str
+    """What tells apart, in every order, appeals that are otherwise equal."""
     number: str
     channel: str
     account: str

@@ -1,13 +1,15 @@
 """Live changes in a browser: what happens is seen where it happens, and moves nothing in use."""
 
+import re
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from playwright.async_api import Locator, Page, expect
 
 from hub.live.clients import Goodbye
-from registry.appeals import Change, change_appeal
+from registry.appeals import Change, Priority, change_appeal
 from registry.operators import Principal, Role
 from registry.sessions import end_all_sessions
 from tests.browser.conftest import OpenContext
@@ -17,6 +19,7 @@ from tests.browser.served import Served
 
 NEWEST = "/inbox?queue=all&sort=newest"
 UNASSIGNED = "/inbox?queue=unassigned&sort=oldest"
+MINUTE = timedelta(minutes=1)
 
 expect.set_options(timeout=15_000)
 
@@ -132,6 +135,32 @@ async def test_a_row_goes_to_the_place_that_its_order_gives_it(signed_in: Desk) 
     await alter(signed_in.served, numbers[2], signed_in.principal, priority="urgent")
     await expect(page.locator("#list li.row").first).to_have_attribute("data-number", numbers[2])
     assert await shown(page) == [numbers[2], numbers[0], numbers[1], numbers[3]]
+
+
+@pytest.mark.parametrize("sort", ["due", "waiting", "last_message", "newest", "oldest"])
+async def test_rows_that_are_equal_stand_live_as_in_a_list_that_is_read(
+    signed_in: Desk, sort: str
+) -> None:
+    now = signed_in.served.hub.clock()
+    alike = dict.fromkeys(("opened_at", "last_message_at", "waiting_since", "due_at"), now)
+    # Those registered later have the lesser numbers, and are dated earlier.
+    first, second, third = await lay_out(
+        signed_in.served,
+        [
+            {**alike, "number": f"ALM-2026-{9_000_003 - at:07}", "opened_at": now - at * MINUTE}
+            for at in range(3)
+        ],
+    )
+    address = f"/inbox?queue=all&sort={sort}"
+    page = await followed(signed_in, address)
+    read = await shown(page)
+
+    for number in (third, second, first):
+        await alter(signed_in.served, number, signed_in.principal, priority=Priority.URGENT)
+        await expect(row(page, number)).to_have_class(re.compile(r"\burgent\b"))
+
+    assert await shown(page) == read
+    assert set(read) == {first, second, third}
 
 
 async def test_what_lies_beyond_the_rows_that_were_loaded_waits_for_more(

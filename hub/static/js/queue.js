@@ -120,9 +120,10 @@ class AppealQueue extends HTMLElement {
 
   // --- Order ----------------------------------------------------------------------------------------
 
+  /** What the order goes by, and the id: as the hub's own list, which may go by the id alone. */
   #keyOf(row) {
-    const sort = this.dataset.sort;
-    return [JSON.parse(row.dataset.keys)[sort] ?? "", row.dataset.number];
+    const keys = JSON.parse(row.dataset.keys);
+    return [keys[this.dataset.sort] ?? "", keys.id];
   }
 
   #comesBefore(one, other) {
@@ -267,9 +268,9 @@ class AppealQueue extends HTMLElement {
   }
 }
 
-function compare([key, number], [otherKey, otherNumber]) {
+function compare([key, id], [otherKey, otherId]) {
   if (key !== otherKey) return key < otherKey ? -1 : 1;
-  return number === otherNumber ? 0 : number < otherNumber ? -1 : 1;
+  return id === otherId ? 0 : id < otherId ? -1 : 1;
 }
 
 function previousRow(row) {
