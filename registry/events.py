@@ -3,16 +3,17 @@
 import csv
 import io
 from collections.abc import AsyncIterator, Iterable, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Row, false, literal, null, select, text
+from sqlalchemy import ColumnElement, Row, false, literal, null, select, text, tuple_
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from registry.columns import to_text
+from registry.columns import Id, UtcTime, to_text
 from registry.db import Database
 from registry.errors import RegistryError
 from registry.ids import parse_id
@@ -140,10 +141,11 @@ async def _read(session: AsyncSession, asked: Asked, *, limit: int) -> list[Happ
         chosen = [*_filters(table, asked, appeal_id)]
         if place is not None:
             before, last = place
-            id_ = col(table.id)
-            chosen.append(id_ <= before if source < last else id_ < before)
+            here = tuple_(col(table.at), col(table.id))
+            there = tuple_(literal(before[0], UtcTime()), literal(before[1], Id))
+            chosen.append(here <= there if source < last else here < there)
         rows += [(source, row) for row in await _rows(session, table, chosen, limit=limit)]
-    rows.sort(key=lambda found: (found[1].id, found[0]), reverse=True)
+    rows.sort(key=lambda found: (found[1].at, found[1].id, found[0]), reverse=True)
     return await _shaped(session, rows[:limit])
 
 
@@ -166,7 +168,7 @@ async def _rows(
         .select_from(table)
         .outerjoin(Appeal, col(Appeal.id) == col(table.appeal_id))
         .where(*chosen)
-        .order_by(col(table.id).desc())
+        .order_by(col(table.at).desc(), col(table.id).desc())
         .limit(limit)
     )
     return (await (await session.connection()).execute(wanted)).all()
@@ -222,14 +224,16 @@ async def _appeal_id(session: AsyncSession, number: str) -> int | None:
 
 
 def _place_of(entry: Happened) -> str:
-    return f"{entry.id}.{entry.source}"
+    return f"{to_text(entry.at)}~{entry.id}~{entry.source}"
 
 
-def _place(cursor: str) -> tuple[int, Source]:
+def _place(cursor: str) -> tuple[tuple[datetime, int], Source]:
     """The last entry of the page before. Ids of the two tables may meet: the name decides."""
-    number, _, last = cursor.partition(".")
+    moment, _, rest = cursor.partition("~")
+    number, _, last = rest.partition("~")
     id_ = parse_id(number)
     for source, _table in _TABLES:
         if id_ is not None and last == source:
-            return id_, source
+            with suppress(ValueError, OverflowError):
+                return (datetime.fromisoformat(moment).astimezone(UTC), id_), source
     raise NoSuchPlace

@@ -405,7 +405,8 @@ class JournalEntry(Table, table=True):
     __tablename__ = "journal"
     __table_args__ = (
         Index("ix_journal_appeal_id_id", "appeal_id", "id"),
-        _partial("ix_journal_actor_id", "actor", "id", where=PEOPLE),
+        Index("ix_journal_at_id", "at", "id"),
+        _partial("ix_journal_actor_at_id", "actor", "at", "id", where=PEOPLE),
         _partial("uq_journal_key", "key", unique=True, where="key IS NOT NULL"),
     )
 
@@ -678,7 +679,8 @@ class Audit(Table, table=True):
 
     __tablename__ = "audit"
     __table_args__ = (
-        Index("ix_audit_operator_id_id", "operator_id", "id"),
+        Index("ix_audit_at_id", "at", "id"),
+        Index("ix_audit_operator_id_at_id", "operator_id", "at", "id"),
         _partial("ix_audit_appeal_id_id", "appeal_id", "id", where="appeal_id IS NOT NULL"),
     )
 

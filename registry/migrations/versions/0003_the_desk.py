@@ -53,7 +53,10 @@ def upgrade() -> None:
         postgresql_where=sa.text("appeal_id IS NOT NULL"),
         sqlite_where=sa.text("appeal_id IS NOT NULL"),
     )
-    op.create_index("ix_audit_operator_id_id", "audit", ["operator_id", "id"], unique=False)
+    op.create_index("ix_audit_at_id", "audit", ["at", "id"], unique=False)
+    op.create_index(
+        "ix_audit_operator_id_at_id", "audit", ["operator_id", "at", "id"], unique=False
+    )
 
     op.create_table(
         "calendar_days",
@@ -353,10 +356,11 @@ def upgrade() -> None:
 
     op.add_column("contacts", sa.Column("blocked_at", UtcTime(), nullable=True))
 
+    op.create_index("ix_journal_at_id", "journal", ["at", "id"], unique=False)
     op.create_index(
-        "ix_journal_actor_id",
+        "ix_journal_actor_at_id",
         "journal",
-        ["actor", "id"],
+        ["actor", "at", "id"],
         unique=False,
         postgresql_where=sa.text("actor NOT IN ('citizen', 'system')"),
         sqlite_where=sa.text("actor NOT IN ('citizen', 'system')"),
