@@ -6,6 +6,7 @@ A channel is a folder with `connector.py`, whose `CONNECTOR` names a class that 
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from registry.calls.hearing import Anything, Past
+from registry.calls.orders import Order
+from registry.calls.script import Script
 from registry.types import (
     AccountKey,
     Attachment,
@@ -48,6 +52,7 @@ __all__ = [
     "MemoryStore",
     "Misconfigured",
     "Page",
+    "Phones",
     "Polls",
     "Refreshes",
     "Registers",
@@ -432,4 +437,37 @@ class Initiates(Protocol):
 
         None where the channel cannot tell, or cannot write to such a point.
         """
+        ...
+
+
+@runtime_checkable
+class Phones(Protocol):
+    """A channel by which people talk (see docs/adr/0016-calls.md).
+
+    Its deliveries go the usual way as well: `normalize` gives the message that a call becomes, and
+    the recordings.
+    """
+
+    def hear(self, envelope: Envelope) -> Anything | None:
+        """What a verified delivery tells; None for what changes nothing. Raises: Malformed."""
+        ...
+
+    def speak(self, script: Script) -> Answer:
+        """The script in the provider's words; it has no `Line` any more."""
+        ...
+
+    async def carry(self, order: Order) -> str | None:
+        """Do it; the provider's id of a call that was begun. Raises: SendError."""
+        ...
+
+    async def look_up(self, call: str) -> Past | None:
+        """What has become of a call; None when the provider knows none. Raises: SendError."""
+        ...
+
+    async def past_calls(self, since: datetime) -> Sequence[Past]:
+        """The citizens' calls that began since then, with their recordings. Raises: SendError."""
+        ...
+
+    def pass_for(self, identity: str, *, seconds: int) -> str:
+        """What a browser needs to be the device "client:<identity>". Raises: Misconfigured."""
         ...

@@ -11,65 +11,25 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     LargeBinary,
-    MetaData,
     Text,
     UniqueConstraint,
     false,
     true,
 )
 from sqlalchemy import text as sql
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from registry.columns import Id, Json, UtcTime
-from registry.ids import new_id
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
+from registry.tables import (
+    Table,
+    json_object,
+    loose_id,
+    moment,
+    own_id,
+    partial_index,
+    reference,
+    text_column,
 )
-
-
-class Table(SQLModel):
-    """The base of every table here."""
-
-    metadata = metadata
-
-
-def _id() -> Any:
-    column = Column(Id, primary_key=True, autoincrement=False)
-    return Field(default_factory=new_id, sa_column=column)
-
-
-def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    """An index over the rows that `where` picks."""
-    picked = sql(where)
-    return Index(name, *columns, unique=unique, postgresql_where=picked, sqlite_where=picked)
-
-
-def _reference(target: str, *, nullable: bool = False, index: bool = False) -> Any:
-    column = Column(Id, ForeignKey(target), nullable=nullable, index=index)
-    return Field(default=None, sa_column=column) if nullable else Field(sa_column=column)
-
-
-def _plain_id() -> Any:
-    return Field(default=None, sa_column=Column(Id, nullable=True))
-
-
-def _time(*, nullable: bool = False) -> Any:
-    column = Column(UtcTime, nullable=nullable)
-    return Field(default=None, sa_column=column) if nullable else Field(sa_column=column)
-
-
-def _text(default: str = "") -> Any:
-    return Field(default=default, sa_column=Column(Text, nullable=False, server_default=default))
-
-
-def _json() -> Any:
-    return Field(default_factory=dict, sa_column=Column(Json, nullable=False, server_default="{}"))
 
 
 class Contact(Table, table=True):
@@ -77,15 +37,15 @@ class Contact(Table, table=True):
 
     __tablename__ = "contacts"
 
-    id: int = _id()
+    id: int = own_id()
     name: str | None = None
     language: str | None = None
     """"kk", "ru", "en" or "mixed": what they write in, or what an operator set."""
     language_fixed: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     """An operator set the language: what they write changes it no more."""
-    created_at: datetime = _time()
-    merged_into_id: int | None = _reference("contacts.id", nullable=True)
-    blocked_at: datetime | None = _time(nullable=True)
+    created_at: datetime = moment()
+    merged_into_id: int | None = reference("contacts.id", nullable=True)
+    blocked_at: datetime | None = moment(nullable=True)
     """Since when we take no more appeals from them to the queues: their messages are kept, and
     raise nothing."""
 
@@ -96,11 +56,11 @@ class ContactPoint(Table, table=True):
     __tablename__ = "contact_points"
     __table_args__ = (UniqueConstraint("scheme", "value"),)
 
-    id: int = _id()
-    contact_id: int = _reference("contacts.id", index=True)
+    id: int = own_id()
+    contact_id: int = reference("contacts.id", index=True)
     scheme: str
     value: str
-    created_at: datetime = _time()
+    created_at: datetime = moment()
 
 
 class Conversation(Table, table=True):
@@ -116,23 +76,23 @@ class Conversation(Table, table=True):
         Index("ix_conversations_contact_id_channel_account", "contact_id", "channel", "account"),
     )
 
-    id: int = _id()
+    id: int = own_id()
     channel: str
     account: str
     key: str
     """The provider's id of the thread."""
     public: bool = False
-    contact_id: int = _reference("contacts.id")
-    point_id: int = _reference("contact_points.id")
-    appeal_id: int | None = _plain_id()
+    contact_id: int = reference("contacts.id")
+    point_id: int = reference("contact_points.id")
+    appeal_id: int | None = loose_id()
     """The appeal that a new message joins, or reopens, or follows. No foreign key: an appeal
     points back here, and SQLite cannot add a constraint to a table that exists."""
     last_inbound: str | None = None
     """External id of the person's last message."""
-    last_inbound_at: datetime | None = _time(nullable=True)
-    blocked_at: datetime | None = _time(nullable=True)
+    last_inbound_at: datetime | None = moment(nullable=True)
+    blocked_at: datetime | None = moment(nullable=True)
     """Since when the person lets nothing of ours through on this account."""
-    created_at: datetime = _time()
+    created_at: datetime = moment()
 
 
 LIVE = "status IN ('new', 'open', 'pending')"
@@ -146,7 +106,7 @@ class Appeal(Table, table=True):
     __table_args__ = (
         UniqueConstraint("number"),
         Index("ix_appeals_status_last_message_at_id", "status", "last_message_at", "id"),
-        _partial(
+        partial_index(
             "ix_appeals_assignee_id_status_last_message_at_id",
             "assignee_id",
             "status",
@@ -155,39 +115,43 @@ class Appeal(Table, table=True):
             where="assignee_id IS NOT NULL",
         ),
         Index("ix_appeals_last_message_at_id", "last_message_at", "id"),
-        _partial("ix_appeals_due_at_id", "due_at", "id", where="due_at IS NOT NULL"),
-        _partial("ix_appeals_live_last_message_at_id", "last_message_at", "id", where=LIVE),
-        _partial("ix_appeals_live_waiting_since_id", "waiting_since", "id", where=LIVE),
-        _partial("ix_appeals_live_due_at_id", "due_at", "id", where=LIVE),
-        _partial("ix_appeals_live_team", "team", "last_message_at", "id", where=LIVE),
-        _partial("ix_appeals_snoozed_until", "snoozed_until", where="snoozed_until IS NOT NULL"),
-        _partial("ix_appeals_district", "district", "id", where="district IS NOT NULL"),
-        _partial(
+        partial_index("ix_appeals_due_at_id", "due_at", "id", where="due_at IS NOT NULL"),
+        partial_index("ix_appeals_live_last_message_at_id", "last_message_at", "id", where=LIVE),
+        partial_index("ix_appeals_live_waiting_since_id", "waiting_since", "id", where=LIVE),
+        partial_index("ix_appeals_live_due_at_id", "due_at", "id", where=LIVE),
+        partial_index("ix_appeals_live_team", "team", "last_message_at", "id", where=LIVE),
+        partial_index(
+            "ix_appeals_snoozed_until", "snoozed_until", where="snoozed_until IS NOT NULL"
+        ),
+        partial_index("ix_appeals_district", "district", "id", where="district IS NOT NULL"),
+        partial_index(
             "ix_appeals_duplicate_of_id", "duplicate_of_id", where="duplicate_of_id IS NOT NULL"
         ),
-        _partial("ix_appeals_merged_into_id", "merged_into_id", where="merged_into_id IS NOT NULL"),
+        partial_index(
+            "ix_appeals_merged_into_id", "merged_into_id", where="merged_into_id IS NOT NULL"
+        ),
     )
 
-    id: int = _id()
+    id: int = own_id()
     number: str
     channel: str
     account: str
-    conversation_id: int | None = _reference("conversations.id", nullable=True)
+    conversation_id: int | None = reference("conversations.id", nullable=True)
     """None for what came over a counter: a visit or a letter has no thread at a provider."""
-    contact_id: int = _reference("contacts.id", index=True)
+    contact_id: int = reference("contacts.id", index=True)
     kind: str = Field(default="message", sa_column_kwargs={"server_default": "message"})
     status: str = Field(default="new", sa_column_kwargs={"server_default": "new"})
     priority: str = Field(default="normal", sa_column_kwargs={"server_default": "normal"})
     category: str | None = None
     language: str | None = None
-    subject: str = _text()
-    assignee_id: int | None = _reference("operators.id", nullable=True)
+    subject: str = text_column()
+    assignee_id: int | None = reference("operators.id", nullable=True)
     team: str | None = None
-    opened_at: datetime = _time()
-    due_at: datetime | None = _time(nullable=True)
-    resolved_at: datetime | None = _time(nullable=True)
-    closed_at: datetime | None = _time(nullable=True)
-    last_message_at: datetime = _time()
+    opened_at: datetime = moment()
+    due_at: datetime | None = moment(nullable=True)
+    resolved_at: datetime | None = moment(nullable=True)
+    closed_at: datetime | None = moment(nullable=True)
+    last_message_at: datetime = moment()
     unread: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     message_count: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     latitude: float | None = None
@@ -198,20 +162,20 @@ class Appeal(Table, table=True):
     outcome: str | None = None
     """How it was resolved: "fixed", "planned", "refused", "not_competent", "duplicate" or
     "answered"."""
-    snoozed_until: datetime | None = _time(nullable=True)
+    snoozed_until: datetime | None = moment(nullable=True)
     """Until when it is out of the queues; a message of the citizen brings it back."""
-    waiting_since: datetime | None = _time(nullable=True)
+    waiting_since: datetime | None = moment(nullable=True)
     """When the citizen wrote the first message that nobody has answered."""
-    first_response_due: datetime | None = _time(nullable=True)
-    first_response_at: datetime | None = _time(nullable=True)
+    first_response_due: datetime | None = moment(nullable=True)
+    first_response_at: datetime | None = moment(nullable=True)
     """When a person's first reply was accepted."""
     due_fixed: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     """A person set the deadline: neither category nor calendar moves it."""
-    escalated_at: datetime | None = _time(nullable=True)
+    escalated_at: datetime | None = moment(nullable=True)
     """When the supervisors were told that it is late."""
-    duplicate_of_id: int | None = _plain_id()
+    duplicate_of_id: int | None = loose_id()
     """The appeal that it repeats."""
-    merged_into_id: int | None = _plain_id()
+    merged_into_id: int | None = loose_id()
     """The appeal that took its messages."""
 
 
@@ -227,15 +191,15 @@ class Message(Table, table=True):
         Index(
             "ix_messages_appeal_id_sent_at_sequence_id", "appeal_id", "sent_at", "sequence", "id"
         ),
-        _partial(
+        partial_index(
             "uq_messages_conversation_id_album",
             "conversation_id",
             "album",
             unique=True,
             where="album IS NOT NULL",
         ),
-        _partial("ix_messages_failed", "appeal_id", where="state IN ('failed', 'uncertain')"),
-        _partial(
+        partial_index("ix_messages_failed", "appeal_id", where="state IN ('failed', 'uncertain')"),
+        partial_index(
             "uq_messages_conversation_id_idempotency_key",
             "conversation_id",
             "idempotency_key",
@@ -244,20 +208,20 @@ class Message(Table, table=True):
         ),
     )
 
-    id: int = _id()
-    appeal_id: int | None = _plain_id()
+    id: int = own_id()
+    appeal_id: int | None = loose_id()
     """None for what belongs to no appeal: the greeting of somebody who pressed Start."""
-    conversation_id: int | None = _plain_id()
+    conversation_id: int | None = loose_id()
     direction: str
     """"in", "out" or "note"."""
-    text: str = _text()
+    text: str = text_column()
     author: str
     """The citizen's, operator's or token's name, as it was then."""
-    operator_id: int | None = _reference("operators.id", nullable=True)
-    sent_at: datetime = _time()
+    operator_id: int | None = reference("operators.id", nullable=True)
+    sent_at: datetime = moment()
     """The provider's time for what came in, ours for what goes out."""
     sequence: int = Field(default=0, sa_column=Column(Id, nullable=False, server_default="0"))
-    created_at: datetime = _time()
+    created_at: datetime = moment()
     reply_to: str | None = None
     """External id of the message this one answers."""
     origin: str | None = None
@@ -266,19 +230,19 @@ class Message(Table, table=True):
     unreadable: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     state: str | None = None
     """The delivery state of an outgoing message."""
-    state_at: datetime | None = _time(nullable=True)
+    state_at: datetime | None = moment(nullable=True)
     error_code: str | None = None
     error_reason: str | None = None
     idempotency_key: str | None = None
     request_digest: str | None = None
     """Tells a repeated request from another one under the same key."""
-    edited_at: datetime | None = _time(nullable=True)
-    deleted_at: datetime | None = _time(nullable=True)
+    edited_at: datetime | None = moment(nullable=True)
+    deleted_at: datetime | None = moment(nullable=True)
     language: str | None = None
     """What a citizen's text is in, where it can be told."""
     private_reply_to: str | None = None
     """External id of the public comment whose author this answers privately."""
-    hidden_at: datetime | None = _time(nullable=True)
+    hidden_at: datetime | None = moment(nullable=True)
     """Since when a public comment is hidden from others, by us."""
 
 
@@ -303,11 +267,11 @@ class Attachment(Table, table=True):
     __tablename__ = "attachments"
     __table_args__ = (
         Index("ix_attachments_message_id", "message_id"),
-        _partial("ix_attachments_retry_at", "retry_at", where="state = 'pending'"),
+        partial_index("ix_attachments_retry_at", "retry_at", where="state = 'pending'"),
     )
 
-    id: int = _id()
-    message_id: int | None = _reference("messages.id", nullable=True)
+    id: int = own_id()
+    message_id: int | None = reference("messages.id", nullable=True)
     position: int = Field(default=0, sa_column=Column(Id, nullable=False, server_default="0"))
     channel: str | None = None
     account: str | None = None
@@ -324,12 +288,12 @@ class Attachment(Table, table=True):
     sha256: str | None = None
     error: str | None = None
     attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
-    retry_at: datetime | None = _time(nullable=True)
+    retry_at: datetime | None = moment(nullable=True)
     """When a pending one may next be fetched; moved ahead as a lease while it is."""
     latitude: float | None = None
     longitude: float | None = None
     uploaded_by: str | None = None
-    created_at: datetime = _time()
+    created_at: datetime = moment()
 
 
 class Dispatch(Table, table=True):
@@ -359,9 +323,9 @@ class Dispatch(Table, table=True):
         ),
     )
 
-    id: int = _id()
-    message_id: int = _reference("messages.id")
-    conversation_id: int = _reference("conversations.id")
+    id: int = own_id()
+    message_id: int = reference("messages.id")
+    conversation_id: int = reference("conversations.id")
     channel: str
     account: str
     parts: list[dict[str, Any]] = Field(sa_column=Column(Json, nullable=False))
@@ -370,11 +334,11 @@ class Dispatch(Table, table=True):
     next_part: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     state: str = Field(default="queued", sa_column_kwargs={"server_default": "queued"})
     attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
-    due_at: datetime = _time()
-    lease_until: datetime | None = _time(nullable=True)
+    due_at: datetime = moment()
+    lease_until: datetime | None = moment(nullable=True)
     """After it a "sending" dispatch belongs to a process that died: its outcome is unknown."""
     lease_owner: str | None = None
-    created_at: datetime = _time()
+    created_at: datetime = moment()
 
 
 class EarlyReport(Table, table=True):
@@ -386,10 +350,10 @@ class EarlyReport(Table, table=True):
     account: str = Field(primary_key=True)
     external_id: str = Field(primary_key=True)
     state: str = Field(primary_key=True)
-    at: datetime = _time()
+    at: datetime = moment()
     error_code: str | None = None
     error_reason: str | None = None
-    received_at: datetime = _time()
+    received_at: datetime = moment()
 
 
 PEOPLE = "actor NOT IN ('citizen', 'system')"
@@ -406,20 +370,20 @@ class JournalEntry(Table, table=True):
     __table_args__ = (
         Index("ix_journal_appeal_id_id", "appeal_id", "id"),
         Index("ix_journal_at_id", "at", "id"),
-        _partial("ix_journal_actor_at_id", "actor", "at", "id", where=PEOPLE),
-        _partial("uq_journal_key", "key", unique=True, where="key IS NOT NULL"),
+        partial_index("ix_journal_actor_at_id", "actor", "at", "id", where=PEOPLE),
+        partial_index("uq_journal_key", "key", unique=True, where="key IS NOT NULL"),
     )
 
-    id: int = _id()
-    at: datetime = _time()
+    id: int = own_id()
+    at: datetime = moment()
     event: str
     """A name such as "appeal.opened" or "message.edited"."""
     actor: str
     """"citizen", "system", "operator:ID" or "token:NAME"."""
-    appeal_id: int | None = _plain_id()
-    message_id: int | None = _plain_id()
-    contact_id: int | None = _plain_id()
-    data: dict[str, Any] = _json()
+    appeal_id: int | None = loose_id()
+    message_id: int | None = loose_id()
+    contact_id: int | None = loose_id()
+    data: dict[str, Any] = json_object()
     key: str | None = None
     """Of an event that a provider may deliver again: a second entry is not written."""
 
@@ -430,7 +394,7 @@ class Operator(Table, table=True):
     __tablename__ = "operators"
     __table_args__ = (UniqueConstraint("email"),)
 
-    id: int = _id()
+    id: int = own_id()
     email: str
     """Kept in lower case."""
     name: str
@@ -440,7 +404,7 @@ class Operator(Table, table=True):
     """Somebody else knows the password: it serves to set another one."""
     totp_secret: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     """Sealed. A second factor counts from `totp_since` on."""
-    totp_since: datetime | None = _time(nullable=True)
+    totp_since: datetime | None = moment(nullable=True)
     totp_step: int = Field(default=0, sa_column=Column(Id, nullable=False, server_default="0"))
     """The last half-minute whose code was used: none is taken twice."""
     subject: str | None = None
@@ -449,10 +413,10 @@ class Operator(Table, table=True):
         default_factory=list, sa_column=Column(Json, nullable=False, server_default="[]")
     )
     """What they can answer in: "kk", "ru", "en"; empty for all."""
-    preferences: dict[str, Any] = _json()
+    preferences: dict[str, Any] = json_object()
     """Of the screen: language, theme, sounds, keys."""
-    created_at: datetime = _time()
-    disabled_at: datetime | None = _time(nullable=True)
+    created_at: datetime = moment()
+    disabled_at: datetime | None = moment(nullable=True)
 
 
 class Team(Table, table=True):
@@ -462,8 +426,8 @@ class Team(Table, table=True):
 
     key: str = Field(primary_key=True)
     name: str
-    created_at: datetime = _time()
-    archived_at: datetime | None = _time(nullable=True)
+    created_at: datetime = moment()
+    archived_at: datetime | None = moment(nullable=True)
 
 
 class TeamMember(Table, table=True):
@@ -483,15 +447,15 @@ class Session(Table, table=True):
     __table_args__ = (Index("ix_sessions_operator_id", "operator_id"),)
 
     digest: str = Field(primary_key=True)
-    operator_id: int = _reference("operators.id")
+    operator_id: int = reference("operators.id")
     stage: str
     """"second_factor", "new_password" or "in"."""
-    created_at: datetime = _time()
-    seen_at: datetime = _time()
-    expires_at: datetime = _time()
-    ended_at: datetime | None = _time(nullable=True)
-    address: str = _text()
-    browser: str = _text()
+    created_at: datetime = moment()
+    seen_at: datetime = moment()
+    expires_at: datetime = moment()
+    ended_at: datetime | None = moment(nullable=True)
+    address: str = text_column()
+    browser: str = text_column()
 
 
 class Attempt(Table, table=True):
@@ -502,8 +466,8 @@ class Attempt(Table, table=True):
     key: str = Field(primary_key=True)
     """A digest: what was typed may have been a password."""
     count: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
-    since: datetime = _time()
-    locked_until: datetime | None = _time(nullable=True)
+    since: datetime = moment()
+    locked_until: datetime | None = moment(nullable=True)
     """Until when whatever is tried is refused."""
 
 
@@ -514,12 +478,12 @@ class Draft(Table, table=True):
 
     operator_id: int = Field(sa_column=Column(Id, ForeignKey("operators.id"), primary_key=True))
     appeal_id: int = Field(sa_column=Column(Id, ForeignKey("appeals.id"), primary_key=True))
-    content: dict[str, Any] = _json()
+    content: dict[str, Any] = json_object()
     """Text, mode, place and uploads, as the composer has them."""
     version: int = Field(sa_column=Column(Id, nullable=False))
     """Milliseconds of the moment when it was begun, and one more with each time it was saved: a
     draft that was begun anew is never taken for the one before."""
-    saved_at: datetime = _time()
+    saved_at: datetime = moment()
 
 
 class SavedReply(Table, table=True):
@@ -527,14 +491,14 @@ class SavedReply(Table, table=True):
 
     __tablename__ = "saved_replies"
     __table_args__ = (
-        _partial(
+        partial_index(
             "uq_saved_replies_team_name",
             "team",
             "name",
             unique=True,
             where="deleted_at IS NULL AND team IS NOT NULL",
         ),
-        _partial(
+        partial_index(
             "uq_saved_replies_name",
             "name",
             unique=True,
@@ -542,15 +506,15 @@ class SavedReply(Table, table=True):
         ),
     )
 
-    id: int = _id()
+    id: int = own_id()
     name: str
     """What is typed after "/"."""
     team: str | None = None
     """Whose it is; None for everybody's."""
-    bodies: dict[str, str] = _json()
+    bodies: dict[str, str] = json_object()
     """By language; {name}, {number}, {deadline} and {operator} are filled in."""
-    changed_at: datetime = _time()
-    deleted_at: datetime | None = _time(nullable=True)
+    changed_at: datetime = moment()
+    deleted_at: datetime | None = moment(nullable=True)
 
 
 class SavedView(Table, table=True):
@@ -559,13 +523,13 @@ class SavedView(Table, table=True):
     __tablename__ = "saved_views"
     __table_args__ = (Index("ix_saved_views_operator_id", "operator_id"),)
 
-    id: int = _id()
-    operator_id: int | None = _reference("operators.id", nullable=True)
+    id: int = own_id()
+    operator_id: int | None = reference("operators.id", nullable=True)
     """Whose it is; None for everybody's."""
     name: str
-    query: dict[str, str] = _json()
+    query: dict[str, str] = json_object()
     position: int = Field(default=0, sa_column=Column(Id, nullable=False, server_default="0"))
-    created_at: datetime = _time()
+    created_at: datetime = moment()
 
 
 class Category(Table, table=True):
@@ -575,19 +539,19 @@ class Category(Table, table=True):
 
     code: str = Field(primary_key=True)
     """Such as "roads.pothole"; a group has no dot."""
-    names: dict[str, str] = _json()
+    names: dict[str, str] = json_object()
     """By language."""
     term: int | None = None
     """How many of `unit`; None for the legal term alone."""
     unit: str = Field(default="working_days", sa_column_kwargs={"server_default": "working_days"})
     """"working_days", "hours" (of the clock) or "working_hours"."""
-    department: str = _text()
+    department: str = text_column()
     team: str | None = None
     """Whose queue it goes to."""
     urgent: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     """Danger to life: it is shown with the emergency number, and at the top."""
     position: int = Field(default=0, sa_column=Column(Id, nullable=False, server_default="0"))
-    retired_at: datetime | None = _time(nullable=True)
+    retired_at: datetime | None = moment(nullable=True)
 
 
 class CalendarDay(Table, table=True):
@@ -598,7 +562,7 @@ class CalendarDay(Table, table=True):
     day: date = Field(primary_key=True)
     kind: str
     """"holiday" or "working"."""
-    name: str = _text()
+    name: str = text_column()
     opens: int | None = None
     """Minutes after midnight; None for the usual hour. 1440 is 24:00."""
     closes: int | None = None
@@ -612,9 +576,9 @@ class OfficeSetting(Table, table=True):
     __tablename__ = "office_settings"
 
     name: str = Field(primary_key=True)
-    value: dict[str, Any] = _json()
-    changed_at: datetime = _time()
-    changed_by: str = _text()
+    value: dict[str, Any] = json_object()
+    changed_at: datetime = moment()
+    changed_by: str = text_column()
 
 
 class AppealTag(Table, table=True):
@@ -632,14 +596,14 @@ class Mention(Table, table=True):
 
     __tablename__ = "mentions"
     __table_args__ = (
-        _partial("ix_mentions_unseen", "operator_id", "appeal_id", where="seen_at IS NULL"),
+        partial_index("ix_mentions_unseen", "operator_id", "appeal_id", where="seen_at IS NULL"),
     )
 
     message_id: int = Field(sa_column=Column(Id, primary_key=True))
     operator_id: int = Field(sa_column=Column(Id, ForeignKey("operators.id"), primary_key=True))
-    appeal_id: int = _reference("appeals.id")
-    created_at: datetime = _time()
-    seen_at: datetime | None = _time(nullable=True)
+    appeal_id: int = reference("appeals.id")
+    created_at: datetime = moment()
+    seen_at: datetime | None = moment(nullable=True)
 
 
 class ContactNote(Table, table=True):
@@ -648,13 +612,13 @@ class ContactNote(Table, table=True):
     __tablename__ = "contact_notes"
     __table_args__ = (Index("ix_contact_notes_contact_id", "contact_id"),)
 
-    id: int = _id()
-    contact_id: int = _reference("contacts.id")
-    text: str = _text()
+    id: int = own_id()
+    contact_id: int = reference("contacts.id")
+    text: str = text_column()
     author: str
-    operator_id: int | None = _reference("operators.id", nullable=True)
-    created_at: datetime = _time()
-    deleted_at: datetime | None = _time(nullable=True)
+    operator_id: int | None = reference("operators.id", nullable=True)
+    created_at: datetime = moment()
+    deleted_at: datetime | None = moment(nullable=True)
 
 
 class ContactMerge(Table, table=True):
@@ -662,13 +626,13 @@ class ContactMerge(Table, table=True):
 
     __tablename__ = "contact_merges"
 
-    id: int = _id()
-    from_id: int = _reference("contacts.id", index=True)
-    into_id: int = _reference("contacts.id", index=True)
-    moved: dict[str, list[str]] = _json()
+    id: int = own_id()
+    from_id: int = reference("contacts.id", index=True)
+    into_id: int = reference("contacts.id", index=True)
+    moved: dict[str, list[str]] = json_object()
     """Ids of points, conversations, appeals and notes."""
-    merged_at: datetime = _time()
-    undone_at: datetime | None = _time(nullable=True)
+    merged_at: datetime = moment()
+    undone_at: datetime | None = moment(nullable=True)
 
 
 class Audit(Table, table=True):
@@ -681,19 +645,19 @@ class Audit(Table, table=True):
     __table_args__ = (
         Index("ix_audit_at_id", "at", "id"),
         Index("ix_audit_operator_id_at_id", "operator_id", "at", "id"),
-        _partial("ix_audit_appeal_id_id", "appeal_id", "id", where="appeal_id IS NOT NULL"),
+        partial_index("ix_audit_appeal_id_id", "appeal_id", "id", where="appeal_id IS NOT NULL"),
     )
 
-    id: int = _id()
-    at: datetime = _time()
+    id: int = own_id()
+    at: datetime = moment()
     event: str
     """A name such as "appeal.seen" or "session.opened"."""
     actor: str
-    operator_id: int | None = _plain_id()
-    appeal_id: int | None = _plain_id()
-    contact_id: int | None = _plain_id()
-    address: str = _text()
-    data: dict[str, Any] = _json()
+    operator_id: int | None = loose_id()
+    appeal_id: int | None = loose_id()
+    contact_id: int | None = loose_id()
+    address: str = text_column()
+    data: dict[str, Any] = json_object()
 
 
 class AppealChange(Table, table=True):
@@ -724,9 +688,9 @@ class SearchDocument(Table, table=True):
     __tablename__ = "search_documents"
 
     appeal_id: int = Field(sa_column=Column(Id, primary_key=True, autoincrement=False))
-    shelf: str = _text()
+    shelf: str = text_column()
     """Begins each of its lexemes on PostgreSQL (see SearchShelf)."""
-    words: str = _text()
+    words: str = text_column()
     """Folded and stemmed, with single spaces between."""
 
 
@@ -754,7 +718,7 @@ class SearchProgress(Table, table=True):
     """Of the folding: when it changes, every document is written anew."""
     cursor: str
     """Of registry.changes."""
-    below: int | None = _plain_id()
+    below: int | None = loose_id()
     """The documents of appeals from this one on are of that version; None when all are."""
 
 
@@ -764,14 +728,14 @@ class Token(Table, table=True):
     __tablename__ = "tokens"
     __table_args__ = (UniqueConstraint("name"), UniqueConstraint("digest"))
 
-    id: int = _id()
+    id: int = own_id()
     name: str
     digest: str
     role: str
-    operator_id: int | None = _reference("operators.id", nullable=True)
+    operator_id: int | None = reference("operators.id", nullable=True)
     """The operator in whose name the token acts, if any."""
-    created_at: datetime = _time()
-    revoked_at: datetime | None = _time(nullable=True)
+    created_at: datetime = moment()
+    revoked_at: datetime | None = moment(nullable=True)
 
 
 class Lease(Table, table=True):
@@ -781,7 +745,7 @@ class Lease(Table, table=True):
 
     name: str = Field(primary_key=True)
     owner: str
-    until: datetime = _time()
+    until: datetime = moment()
 
 
 class PollCursor(Table, table=True):
@@ -792,7 +756,7 @@ class PollCursor(Table, table=True):
     channel: str = Field(primary_key=True)
     account: str = Field(primary_key=True)
     cursor: str
-    saved_at: datetime = _time()
+    saved_at: datetime = moment()
 
 
 class Buried(Table, table=True):
@@ -801,23 +765,23 @@ class Buried(Table, table=True):
     __tablename__ = "buried"
     __table_args__ = (UniqueConstraint("channel", "account", "digest"),)
 
-    id: int = _id()
+    id: int = own_id()
     envelope_id: str
     channel: str
     account: str
     action: str = ""
-    query: str = _text()
-    headers: dict[str, str] = _json()
+    query: str = text_column()
+    headers: dict[str, str] = json_object()
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    item: str = _text()
+    item: str = text_column()
     digest: str
     """Of body and item: a provider that delivers it again buries it once."""
-    reason: str = _text()
-    message_id: int | None = _reference("messages.id", nullable=True)
+    reason: str = text_column()
+    message_id: int | None = reference("messages.id", nullable=True)
     """The visible placeholder, where a contact could be told."""
-    received_at: datetime = _time()
-    buried_at: datetime = _time()
-    replayed_at: datetime | None = _time(nullable=True)
+    received_at: datetime = moment()
+    buried_at: datetime = moment()
+    replayed_at: datetime | None = moment(nullable=True)
 
 
 class AccountState(Table, table=True):
@@ -829,28 +793,28 @@ class AccountState(Table, table=True):
     account: str = Field(primary_key=True)
     health: str = "ok"
     """"ok", "degraded" or "down"."""
-    summary: str = _text()
+    summary: str = text_column()
     cure: str | None = None
-    checked_at: datetime | None = _time(nullable=True)
-    paused_until: datetime | None = _time(nullable=True)
+    checked_at: datetime | None = moment(nullable=True)
+    paused_until: datetime | None = moment(nullable=True)
     """The provider asked for a pause: no send begins before."""
-    last_in_at: datetime | None = _time(nullable=True)
-    last_out_at: datetime | None = _time(nullable=True)
+    last_in_at: datetime | None = moment(nullable=True)
+    last_out_at: datetime | None = moment(nullable=True)
     can_send: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
     """Whether sends may begin: an account can be red and send all the same."""
-    details: dict[str, str] = _json()
+    details: dict[str, str] = json_object()
     """What the provider told of the account, for people's eyes."""
-    refused_at: datetime | None = _time(nullable=True)
+    refused_at: datetime | None = moment(nullable=True)
     """When a reply was last refused for the account's own fault; None once one got through."""
     refusal: str | None = None
     refusal_cure: str | None = None
-    unread_since: datetime | None = _time(nullable=True)
+    unread_since: datetime | None = moment(nullable=True)
     """Since when polling fails; None once a poll succeeded."""
     unread_reason: str | None = None
     unread_cure: str | None = None
-    stopped_at: datetime | None = _time(nullable=True)
+    stopped_at: datetime | None = moment(nullable=True)
     """Since when a person keeps the account from sending and from being polled."""
-    stopped_by: str = _text()
+    stopped_by: str = text_column()
 
 
 class AccountValue(Table, table=True):
@@ -863,7 +827,7 @@ class AccountValue(Table, table=True):
     name: str = Field(primary_key=True)
     sealed: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     number: int = Field(default=0, sa_column=Column(Id, nullable=False, server_default="0"))
-    changed_at: datetime = _time()
+    changed_at: datetime = moment()
 
 
 class Traffic(Table, table=True):

@@ -3,8 +3,8 @@
 A setting without a row in the table is as `as_delivered` has it.
 """
 
-from datetime import date
-from typing import Annotated, ClassVar, TypeAlias, TypeVar
+from datetime import date, datetime
+from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar
 
 from msgspec import Meta, Struct
 
@@ -195,6 +195,69 @@ class Title(Setting, frozen=True, kw_only=True):
     names: Names
 
 
+# --- The telephone --------------------------------------------------------------------------------
+
+
+class MenuItem(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A key that a caller can press for a team of their own; the prompt `menu` names them all."""
+
+    digit: Annotated[str, Meta(pattern=r"^[1-9]\Z")]
+    team: Code
+
+
+class Telephone(Setting, frozen=True, kw_only=True):
+    """How calls are taken."""
+
+    name: ClassVar[str] = "telephone"
+    moves_deadlines: ClassVar[bool] = False
+
+    language: Literal["kk", "ru", "en"]
+    """What is spoken with a caller who chose none."""
+    menu: Annotated[tuple[MenuItem, ...], Meta(max_length=9)]
+    """Empty: every call is anybody's."""
+    ring_seconds: Annotated[int, Meta(ge=5, le=60)]
+    """How long an offer rings at an operator."""
+    wait_limit_seconds: Annotated[int, Meta(ge=30, le=3600)]
+    """After which a caller who waits is offered a call-back or a voicemail."""
+    tell_every_seconds: Annotated[int, Meta(ge=15, le=600)]
+    """How often a caller who waits is told their place."""
+    service_seconds: Annotated[int, Meta(ge=5, le=300)]
+    """Within how many a call is to be answered."""
+    message_seconds: Annotated[int, Meta(ge=10, le=600)]
+    """The longest voicemail."""
+    call_back_tries: Annotated[int, Meta(ge=1, le=10)]
+    call_back_pause_minutes: Annotated[int, Meta(ge=5, le=1440)]
+    """Between two tries to reach somebody who is to be called back."""
+    record: bool
+    """Conversations are recorded, after a notice, unless the caller refuses."""
+    record_days: Annotated[int, Meta(ge=1, le=3650)]
+    """For how many a recording is kept."""
+    text_from: Annotated[str, Meta(max_length=64)]
+    """The account of the channel "sms" that writes to callers; empty: none does."""
+    links: Annotated[
+        dict[Name, Annotated[str, Meta(pattern=r"^https://\S{1,200}\Z")]], Meta(max_length=8)
+    ]
+    """Where to write to us instead, by the messenger's name."""
+
+    def __post_init__(self) -> None:
+        digits = [item.digit for item in self.menu]
+        if len(set(digits)) < len(digits):
+            raise ValueError("a key stands in the menu twice")
+
+
+class Announcement(Setting, frozen=True, kw_only=True):
+    """What every caller hears first: that something is known, and need not be reported."""
+
+    name: ClassVar[str] = "announcement"
+    moves_deadlines: ClassVar[bool] = False
+
+    on: bool
+    until: datetime | None
+    """When it falls silent by itself; None for when somebody turns it off."""
+    texts: dict[Literal["kk", "ru", "en"], Annotated[str, Meta(max_length=1000)]]
+    """By language. Where the provider has no voice, the prompt `announcement` has a file."""
+
+
 # --- As delivered ---------------------------------------------------------------------------------
 
 S = TypeVar("S", bound=Setting)
@@ -226,6 +289,12 @@ _DELIVERED: tuple[Setting, ...] = (
     ),
     Districts(items=()),
     Departments(items=()),
+    Telephone(
+        language="kk", menu=(), ring_seconds=20, wait_limit_seconds=300, tell_every_seconds=45,
+        service_seconds=20, message_seconds=120, call_back_tries=3, call_back_pause_minutes=30,
+        record=False, record_days=30, text_from="", links={},
+    ),
+    Announcement(on=False, until=None, texts={}),
     Title(names=Names(ru="Контакт-центр", kk="Байланыс орталығы", en="Contact centre")),
 )  # fmt: skip
 

@@ -117,6 +117,9 @@ class InboundMessage(Struct, frozen=True, kw_only=True):
     public: bool = False
     unreadable: bool = False
     """The text is our placeholder: the connector could not read what the citizen sent."""
+    call: bool = False
+    """A call, which has no text of its own. It joins its conversation's appeal only while that is
+    open, and on the day on which it was opened."""
 
 
 class MessageEdited(Struct, frozen=True, kw_only=True):

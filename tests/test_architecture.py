@@ -72,6 +72,9 @@ _CORE_OF_CHANNELS = (
     "registry.errors",  # an account's store may be out of reach
     "registry.measuring",  # a provider's own unit
     "registry.sealing",  # a session kept in a file
+    "registry.calls.hearing",  # what happens to a call
+    "registry.calls.orders",
+    "registry.calls.script",
 )
 
 

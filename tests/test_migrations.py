@@ -49,7 +49,8 @@ from registry.migrate import (
     is_current,
     migrate,
 )
-from registry.models import AccountState, Appeal, metadata
+from registry.models import AccountState, Appeal
+from registry.schema import metadata
 from registry.types import AccountKey
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)

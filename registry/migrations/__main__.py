@@ -1,4 +1,4 @@
-"""Drafts the next revision from what `registry.models` has and the revisions have not.
+"""Drafts the next revision from what `registry.schema` has and the revisions have not.
 
 It is for developers; `ruff format` the draft, and read it before anybody runs it.
 """

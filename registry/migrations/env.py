@@ -11,7 +11,7 @@ from sqlmodel.sql.sqltypes import AutoString
 
 from registry.columns import UtcTime
 from registry.migrate import REVISIONS
-from registry.models import metadata
+from registry.schema import metadata
 
 
 def _render(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
