@@ -11,8 +11,8 @@ from connectors.base import Misconfigured, Rejected, SendError, WindowClosed
 from connectors.kit.graph import Product
 
 _BUSINESS_SETTINGS = (
-    "in business.facebook.com, Settings, Users, System users, choose the hub's user, then "
-    "Generate token, and GET /me/accounts with it for the page's own"
+    "In business.facebook.com, Settings, Users, System users, choose the hub's user, then "
+    "Generate token, and GET /me/accounts with it for the page's own."
 )
 
 
@@ -27,8 +27,8 @@ def product(account: str) -> Product:
 
 
 PERMISSIONS = (
-    "pages_messaging, pages_manage_metadata, pages_read_engagement, pages_read_user_content "
-    "and pages_manage_engagement"
+    "pages_messaging, pages_manage_metadata, pages_read_engagement, pages_read_user_content, "
+    "pages_manage_engagement"
 )
 
 TOO_OLD = "Facebook lets a page answer within {hours} hours of the person's last message."

@@ -80,8 +80,8 @@ class Need(NamedTuple):
 
     path: str
     query: Mapping[str, str]
-    what: str
-    permission: str
+    missing: str
+    """What it means for people that the token may not."""
     to_send: bool = False
     """Nothing can be sent without it."""
 
@@ -90,17 +90,20 @@ NEEDS = (
     Need(
         "conversations",
         {"platform": "messenger", "fields": "id", "limit": "1"},
-        "read and write messages",
-        "pages_messaging",
+        "The token may not read and write messages: pages_messaging is missing.",
         to_send=True,
     ),
     Need(
         "feed",
         {"fields": "id", "limit": "1"},
-        "read the page's posts and their comments",
-        "pages_read_engagement or pages_read_user_content",
+        "The token may not read the page's posts and their comments: pages_read_engagement or "
+        "pages_read_user_content is missing.",
     ),
-    Need("subscribed_apps", {}, "subscribe the page", "pages_manage_metadata"),
+    Need(
+        "subscribed_apps",
+        {},
+        "The token may not subscribe the page: pages_manage_metadata is missing.",
+    ),
 )
 
 
@@ -174,7 +177,7 @@ def not_allowed(need: Need, error: SendError) -> Diagnosis:
     """The account whose token lacks a permission."""
     return Diagnosis(
         health=Health.DOWN,
-        summary=f"The token may not {need.what}: {need.permission} is missing. {error.reason}",
+        summary=f"{need.missing} {error.reason}",
         cure=f"Make a new token with {PERMISSIONS}; and see that the app has been granted them "
         "in App Review, and that the token's owner has the page's tasks Messages, Community "
         "activity and Content.",

@@ -826,11 +826,11 @@ async def test_a_dead_token_is_red_and_the_cure_is_exact(opened: Opened, clock: 
     clock.now = NOW + TOKEN_LIFE + timedelta(days=1)
     found = await connector.check()
     assert found.health is Health.DOWN
-    assert found.summary == "Instagram does not accept the token: it has expired."
+    assert found.summary == "Instagram does not accept the token. It has expired."
     assert found.cure == (
-        "Make a new token: in the App Dashboard open Instagram, API setup with Instagram login, "
-        "and press Generate token beside the account, and put it into "
-        "channels.instagram.main.access_token."
+        "Make a new token and put it into channels.instagram.main.access_token. In the App "
+        "Dashboard open Instagram, API setup with Instagram login, and press Generate token beside "
+        "the account."
     )
 
 

@@ -101,9 +101,9 @@ class Product(Struct, frozen=True, kw_only=True):
     table: str
     """The account's table of the settings: "channels.whatsapp.main"."""
     token_from: str
-    """How a person gets a token, as the rest of "Make a new token: …": a clause, no full stop."""
+    """How a person gets a token, in a sentence."""
     permissions: str
-    """What the token must be allowed, for people: "pages_messaging and pages_manage_metadata"."""
+    """What the token must be allowed, for people: "pages_messaging, pages_manage_metadata"."""
 
 
 class Graph:
@@ -180,7 +180,7 @@ class Graph:
             # carried out.
             if sends and error.code not in _NOTHING_DONE:
                 raise Uncertain(
-                    f"{error.reason}. The message may have gone out", code=error.code
+                    f"{error.reason} The message may have gone out.", code=error.code
                 ) from error
             raise
         except Uncertain as error:
@@ -333,38 +333,38 @@ _REFUSED = {
 }
 _ACCOUNT = {
     _POLICY: (
-        "Meta has restricted the account for breaking a policy",
+        "Meta has restricted the account for breaking a policy.",
         "Look at Account Quality (business.facebook.com/accountquality), and ask for a review.",
     ),
     131031: (
-        "Meta has locked the account",
+        "Meta has locked the account.",
         "Look at Account Quality (business.facebook.com/accountquality), and ask for a review.",
     ),
     131037: (
-        "The number's display name is not approved",
+        "The number's display name is not approved.",
         "Choose a display name in WhatsApp Manager, Phone numbers, and wait for its approval.",
     ),
     131042: (
-        "Meta cannot bill the account",
+        "Meta cannot bill the account.",
         "Add or correct the way of payment in Business Settings, WhatsApp accounts, Payment.",
     ),
     131045: (
-        "The number is not registered with Meta",
+        "The number is not registered with Meta.",
         "Register the number again in WhatsApp Manager, Phone numbers.",
     ),
     133010: (
-        "The number is not registered with Meta",
+        "The number is not registered with Meta.",
         "Register the number again in WhatsApp Manager, Phone numbers.",
     ),
 }
 _WHY_DEAD = {
-    458: "the app was removed by the token's owner",
-    459: "the token's owner must log in to Facebook first",
-    460: "the token's owner changed their password",
-    463: "it has expired",
-    464: "the token's owner must log in to Facebook first",
-    467: "it was made invalid",
-    492: "the token's owner has no role on the page any more",
+    458: "The app was removed by the token's owner.",
+    459: "The token's owner must log in to Facebook first.",
+    460: "The token's owner changed their password.",
+    463: "It has expired.",
+    464: "The token's owner must log in to Facebook first.",
+    467: "It was made invalid.",
+    492: "The token's owner has no role on the page any more.",
 }
 """Subcodes of 190."""
 
@@ -405,21 +405,22 @@ def failure(
         return Rejected(_REFUSED[code], code=number)
     if code in _ACCOUNT and (code != _POLICY or _is_of_the_account(error)):
         what, cure = _ACCOUNT[code]
-        return Misconfigured(f"{what}{words}.", cure=cure, code=number)
+        said = f" Meta says{words}." if words else ""
+        return Misconfigured(f"{what}{said}", cure=cure, code=number)
     if code in _TOKEN or (code < 0 and status == HTTPStatus.UNAUTHORIZED):
         # Not in Meta's words: they may hold the token itself.
         why = _WHY_DEAD.get(error.error_subcode or 0)
         return Misconfigured(
-            f"{name} does not accept the token{f': {why}' if why else ''}.",
-            cure=f"Make a new token: {product.token_from}, and put it into "
-            f"{product.table}.access_token.",
+            f"{name} does not accept the token.{f' {why}' if why else ''}",
+            cure=f"Make a new token and put it into {product.table}.access_token. "
+            f"{product.token_from}",
             code=number,
         )
     if code in _PERMISSION:
         return Misconfigured(
             f"The token is not allowed to do this on {name}{words}.",
-            cure=f"Give the token {product.permissions}, or make a new one that has them: "
-            f"{product.token_from}; and see that the app has been granted them in App Review.",
+            cure=f"Give the token {product.permissions}, or make a new one that has them; and see "
+            f"that the app has been granted them in App Review. {product.token_from}",
             code=number,
         )
     if code in _PASSING:
@@ -522,7 +523,7 @@ def _not_graph(status: int, product: Product, headers: Mapping[str, str]) -> Sen
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return Rejected(f"The file is larger than {product.name} takes.", code=code)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Unreachable(f"{product.name} is in trouble", code=code)
+        return Unreachable(f"{product.name} is in trouble.", code=code)
     return somebody_else(status, product.name, table=product.table)
 
 

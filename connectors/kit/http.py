@@ -72,13 +72,13 @@ class Client:
                 status, answered = response.status, response.headers
                 body = await response.read()
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise Unreachable(f"{self._provider} cannot be reached") from error
+            raise Unreachable(f"{self._provider} cannot be reached.") from error
         except TimeoutError as error:
-            raise lost(f"{self._provider} did not answer within {self.timeout:g} s") from error
+            raise lost(f"{self._provider} did not answer within {self.timeout:g} s.") from error
         except aiohttp.ClientError as error:
-            raise lost(f"{self._provider} broke the connection off") from error
+            raise lost(f"{self._provider} broke the connection off.") from error
         if status >= 500:
-            raise Unreachable(f"{self._provider} is in trouble", code=str(status))
+            raise Unreachable(f"{self._provider} is in trouble.", code=str(status))
         try:
             decoded = json.loads(body) if body else None
         except (ValueError, RecursionError) as error:

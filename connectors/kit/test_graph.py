@@ -42,7 +42,7 @@ TOKEN = "EAAG-token-of-no-value"
 PRODUCT = Product(
     name="Messenger",
     table="channels.facebook.main",
-    token_from="business.facebook.com, System users, Generate token",
+    token_from="In business.facebook.com, System users, Generate token.",
     permissions="pages_messaging",
 )
 
@@ -381,7 +381,7 @@ def test_a_dead_token_tells_why_it_is_dead() -> None:
     told = error(190, 463, status=401)
     assert (told.code, told.reason) == (
         "190/463",
-        "Messenger does not accept the token: it has expired.",
+        "Messenger does not accept the token. It has expired.",
     )
 
 

@@ -92,7 +92,7 @@ def _place(way: Entrance) -> str:
         case SenderKind.SERVICE:
             return (
                 f"In the Twilio Console under Messaging, Services, {way.name}, Integration, "
-                f"choose Send a webhook and under Request URL"
+                f"choose Send a webhook and under Request URL:"
             )
         case SenderKind.SHORT_CODE:
             return (

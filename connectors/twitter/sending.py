@@ -49,7 +49,7 @@ async def _post(
         raise Rejected("A post carries up to four photos, or a single video or GIF.")
     linked = any(True for _ in addresses(message.text))
     price = prices.post_with_link if linked else prices.post
-    cheaper = "leave the address out of the text, or " if linked else ""
+    cheaper = "Without the address in the text it costs less." if linked else ""
     async with purse.paying(micro(price), cheaper=cheaper):
         media = [await uploads.hand_over(client, file, public=True) for file in files]
         with _forgetting(uploads, files):

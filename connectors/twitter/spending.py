@@ -131,8 +131,8 @@ class Purse:
     def _too_dear(self, price: int, left: int, cheaper: str) -> Rejected:
         return Rejected(
             f"This reply costs {dollars(price)}, and {dollars(left)} is left of the account's "
-            f"monthly_cap: {cheaper}raise channels.twitter.{self._account}.monthly_cap and restart "
-            "the hub, and send it again.",
+            f"monthly_cap: raise channels.twitter.{self._account}.monthly_cap and restart the hub, "
+            f"and send it again. {cheaper}".rstrip(),
             code="monthly_cap",
         )
 

@@ -7,16 +7,16 @@ from connectors.instagram.settings import Login
 from connectors.kit.graph import Product
 
 _TOKEN_FROM: dict[Login, str] = {
-    "instagram": "in the App Dashboard open Instagram, API setup with Instagram login, and press "
-    "Generate token beside the account",
-    "facebook": "in Business Settings, System users, generate a token that does not expire, and "
-    "take the page's own from GET /me/accounts",
+    "instagram": "In the App Dashboard open Instagram, API setup with Instagram login, and press "
+    "Generate token beside the account.",
+    "facebook": "In Business Settings, System users, generate a token that does not expire, and "
+    "take the page's own from GET /me/accounts.",
 }
 _PERMISSIONS: dict[Login, str] = {
-    "instagram": "instagram_business_basic, instagram_business_manage_messages and "
+    "instagram": "instagram_business_basic, instagram_business_manage_messages, "
     "instagram_business_manage_comments",
     "facebook": "instagram_basic, instagram_manage_messages, instagram_manage_comments, "
-    "pages_manage_metadata, pages_messaging and pages_read_engagement",
+    "pages_manage_metadata, pages_messaging, pages_read_engagement",
 }
 
 

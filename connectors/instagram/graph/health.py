@@ -129,8 +129,8 @@ def _worst(
         return Diagnosis(
             health=Health.DEGRADED,
             summary=f"The token ends on {held.ends:%Y-%m-%d} and could not be renewed.",
-            cure=f"Make a new token: {product.token_from}, and put it into "
-            f"{product.table}.access_token.",
+            cure=f"Make a new token and put it into {product.table}.access_token. "
+            f"{product.token_from}",
             details=details,
         )
     if wanted:

@@ -117,7 +117,7 @@ class Tokens:
             await self._store.write(_NAME, msgspec.json.encode(held).decode())
         except Unavailable as error:
             # The one before lives on until its own end: the next attempt renews that.
-            raise Unreachable("The renewed token could not be kept") from error
+            raise Unreachable("The renewed token could not be kept.") from error
 
 
 def _wants_renewal(held: Held, now: datetime) -> bool:

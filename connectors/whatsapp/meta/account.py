@@ -44,7 +44,9 @@ MEDIA_HOSTS = ("lookaside.fbsbx.com",)
 """Where Meta keeps the files of citizens."""
 
 
-_SYSTEM_USERS = "business.facebook.com/settings/system-users, Generate token without an expiry"
+_SYSTEM_USERS = (
+    "In business.facebook.com/settings/system-users press Generate token, without an expiry."
+)
 
 
 class Keys(Struct, frozen=True, kw_only=True):
@@ -87,7 +89,7 @@ class MetaAccount:
                 name="WhatsApp",
                 table=self._table,
                 token_from=_SYSTEM_USERS,
-                permissions="whatsapp_business_messaging and whatsapp_business_management",
+                permissions="whatsapp_business_messaging, whatsapp_business_management",
             ),
             api_base=keys.api_base,
             timeout=timeout,
@@ -126,8 +128,8 @@ class MetaAccount:
             sha256=told or file.sha256,
             unauthorized=Misconfigured(
                 "WhatsApp does not accept the token for files.",
-                cure=f"Make a new token: {self.graph.product.token_from}, and put it into "
-                f"{self._table}.access_token.",
+                cure=f"Make a new token and put it into {self._table}.access_token. "
+                f"{self.graph.product.token_from}",
                 code="401",
             ),
             timeout=self.graph.timeout,
