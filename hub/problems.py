@@ -16,7 +16,13 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from connectors.base import Misconfigured, Retryable, SendError, Throttled, Uncertain
-from registry.appeals import ChangedSince, DifferentContacts, NotAllowed, NotUndoable
+from registry.appeals import (
+    ChangedSince,
+    DifferentContacts,
+    FormChanged,
+    NotAllowed,
+    NotUndoable,
+)
 from registry.contacts import BadPoint, UnknownPerson
 from registry.drafts import DraftChanged
 from registry.errors import (
@@ -142,6 +148,8 @@ def of_registry(error: RegistryError) -> Problem:
             return Problem(409, "not_retryable", detail, state=error.state)
         case KeyReused():
             return Problem(422, "key_reused", detail)
+        case FormChanged():
+            return Problem(422, "form_changed", detail, number=error.number)
         case ColleagueReplied():
             told = {
                 "message": str(error.message_id),

@@ -25,10 +25,12 @@ def record(
     message_id: int | None = None,
     contact_id: int | None = None,
     data: Mapping[str, Any] | None = None,
+    key: str | None = None,
 ) -> int:
     """Add an entry to the session; the caller commits it together with the change.
 
-    Returns the entry's id: with it a change can be undone (see registry.undoing).
+    Of one `key` there is one entry. Returns the entry's id: with it a change can be undone (see
+    registry.undoing).
     """
     entry = JournalEntry(
         at=now,
@@ -38,6 +40,7 @@ def record(
         message_id=message_id,
         contact_id=contact_id,
         data=dict(data or {}),
+        key=key,
     )
     session.add(entry)
     return entry.id

@@ -19,11 +19,19 @@ from hub.api.exchange import (
     upload_ids,
 )
 from hub.api.fields import Kind, Language, Latitude, Line, Longitude, Tags, Text, UploadIds, Word
+from hub.api.idempotency import optional_key
 from hub.api.keys import PRINCIPAL
 from hub.api.listing import AppealQuery, query_of
 from hub.keys import CLOCK, DATABASE, SETTINGS
 from hub.web.noting import note_seen
-from registry.appeals import DeskChannel, Opening, Priority, change_appeal, open_appeal
+from registry.appeals import (
+    DeskChannel,
+    OpenedAlready,
+    Opening,
+    Priority,
+    change_appeal,
+    open_appeal,
+)
 from registry.contacts import doubts_about
 from registry.errors import NotFound
 from registry.inbox import AppealDetail, get_appeal, get_summary, list_appeals
@@ -122,10 +130,10 @@ async def change(request: web.Request) -> web.Response:
 
 async def open_(request: web.Request) -> web.Response:
     """`POST appeals`: what came over the counter, by letter or by an ordinary phone."""
+    key = optional_key(request)
     body = await read_body(request, OpeningBody)
     if not body.text.strip() and not body.attachments:
         raise invalid("text", "write down what the citizen says, or attach their letter.")
-    settings, clock = request.config_dict[SETTINGS], request.config_dict[CLOCK]
     opening = Opening(
         channel=body.channel,
         text=body.text,
@@ -144,26 +152,37 @@ async def open_(request: web.Request) -> web.Response:
         tags=tuple(body.tags),
         attachment_ids=upload_ids(body.attachments),
     )
-    async with request.config_dict[DATABASE].write() as session:
-        try:
-            opened = await open_appeal(
-                session,
-                opening,
-                by=request[PRINCIPAL],
-                prefix=settings.numbers.prefix,
-                zone=ZoneInfo(settings.timezone),
-                now=clock(),
-            )
-        except NotFound as error:
-            raise invalid("attachments", str(error)) from error
-        number = opened.number
-        shown = await get_appeal(session, number, attachment_url=attachment_url)
-    log.info("appeal opened", appeal=number, actor=request[PRINCIPAL].actor)
-    location = {"Location": f"{PREFIX}/appeals/{number}"}
     principal = request[PRINCIPAL]
+    number = await _registered(request, opening, key=key)
+    async with request.config_dict[DATABASE].read() as session:
+        shown = await get_appeal(session, number, attachment_url=attachment_url)
+    location = {"Location": f"{PREFIX}/appeals/{number}"}
     receipt = OpenedAppeal(
         **{name: getattr(shown, name) for name in AppealDetail.__struct_fields__},
         accepted_by=AcceptedBy(name=principal.name, role=principal.role),
         warnings=doubts_about(opening.points),
     )
     return json_response(receipt, status=201, headers=location)
+
+
+async def _registered(request: web.Request, opening: Opening, *, key: str | None) -> str:
+    """The number under which it is registered, now or when the same form came before."""
+    settings, principal = request.config_dict[SETTINGS], request[PRINCIPAL]
+    try:
+        async with request.config_dict[DATABASE].write() as session:
+            opened = await open_appeal(
+                session,
+                opening,
+                by=principal,
+                prefix=settings.numbers.prefix,
+                zone=ZoneInfo(settings.timezone),
+                now=request.config_dict[CLOCK](),
+                key=key,
+            )
+            number = opened.number
+    except OpenedAlready as earlier:
+        return earlier.number
+    except NotFound as error:
+        raise invalid("attachments", str(error)) from error
+    log.info("appeal opened", appeal=number, actor=principal.actor)
+    return number

@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from hub.api.exchange import PREFIX
+from hub.api.idempotency import IDEMPOTENCY_KEY
 from hub.api.keys import DOCUMENT
 from hub.problems import CONTENT_TYPE
 from registry.categories import CODE
@@ -103,13 +104,14 @@ def _parameters(route: "Route") -> list[dict[str, Any]]:
         {"name": name, "in": "path", "required": True, "schema": _IN_PATH[name]}
         for name in re.findall(r"{(\w+)}", route.path)
     ]
-    if route.keyed:
+    if route.keyed != "never":
         parameters.append(
             {
-                "name": "Idempotency-Key",
+                "name": IDEMPOTENCY_KEY,
                 "in": "header",
-                "required": True,
-                "description": "New for each reply, the same when one is tried again.",
+                "required": route.keyed == "always",
+                "description": "New for each request, the same when one is tried again: then it is "
+                "done once.",
                 "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
             }
         )
@@ -175,6 +177,7 @@ _PROBLEM: dict[str, Any] = {
         "state": {"type": "string"},
         "limit": {"type": "integer"},
         "into": {"type": "string", "description": "The other appeal."},
+        "number": {"type": "string", "description": "The appeal that is registered already."},
         "changes": {
             "type": "array",
             "description": "What was changed since, so that it cannot be undone.",

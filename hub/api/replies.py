@@ -1,6 +1,5 @@
 """Replies: queued to the citizen, or looked at before they are."""
 
-import re
 from datetime import datetime
 from typing import Literal
 
@@ -10,6 +9,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from hub.api.exchange import attachment_url, invalid, json_response, number_of, read_body
+from hub.api.idempotency import required_key
 from hub.api.keys import PRINCIPAL
 from hub.api.replying import (
     PreviewBody,
@@ -37,8 +37,6 @@ from registry.replies import (
 from workers.bus import Topic
 
 log = structlog.get_logger(__name__)
-
-IDEMPOTENCY_KEY = "Idempotency-Key"
 
 
 class Part(Struct, frozen=True, kw_only=True):
@@ -91,7 +89,7 @@ class PreviewShown(Struct, frozen=True, kw_only=True):
 async def reply(request: web.Request) -> web.Response:
     """`POST appeals/{number}/replies`: queued and durable when answered."""
     number, principal = number_of(request), request[PRINCIPAL]
-    key = _idempotency_key(request)
+    key = required_key(request)
     wanted, plan = await _prepared(request, number, reply_of(await read_body(request, ReplyBody)))
     async with request.config_dict[DATABASE].write() as session:
         try:
@@ -198,18 +196,3 @@ def refusal_of(refused: CannotCarry | None) -> Refusal | None:
     if refused is None:
         return None
     return Refusal(code=refused.code, reason=refused.reason, instead=refused.instead)
-
-
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
-
-
-def _idempotency_key(request: web.Request) -> str:
-    key = request.headers.get(IDEMPOTENCY_KEY, "")
-    if not _KEY.fullmatch(key):
-        raise Problem(
-            400,
-            "idempotency_key_required",
-            f"Send the header {IDEMPOTENCY_KEY}: 1 to 255 printable characters without spaces, "
-            "new for each reply and the same when you try one again.",
-        )
-    return key

@@ -1,6 +1,7 @@
 """One route of the API, as the server and the OpenAPI document read it."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from aiohttp.typedefs import Handler
 from msgspec import Struct
@@ -27,8 +28,8 @@ class Route:
     query: type[Struct] | None = None
     upload: bool = False
     """The body is a form with a file."""
-    keyed: bool = False
-    """It needs an Idempotency-Key."""
+    keyed: Literal["never", "if_given", "always"] = "never"
+    """Whether it takes an Idempotency-Key, or needs one."""
     empty: bool = False
     """It may answer 204: there was nothing to be had."""
     undoable: bool = False

@@ -12,8 +12,8 @@ def front_office_words() -> dict[str, object]:
         "email": _("An address looks like name@example.kz."),
         "uploading": _("A file is still being uploaded."),
         "unknown_outcome": _(
-            "The hub did not answer. Whether the appeal was registered is not known: look below "
-            "“Known already” before you register it again."
+            "The hub did not answer. Register it again: what is registered already is not "
+            "registered twice."
         ),
         "iin": {
             "digits": _("An IIN has 12 digits. Look again; it can stay so."),

@@ -21,6 +21,10 @@ def _of_appeals() -> dict[str, str]:
         "not_undoable": _("This cannot be undone."),
         "different_contacts": _("The two appeals are of different people."),
         "merged": _("The appeal was merged with another one; go on there: %(into)s."),
+        "form_changed": _(
+            "This was registered already, as %(number)s, and you have changed it since. Correct it "
+            "there; for another appeal clear the form."
+        ),
         "cannot_hide": _("This comment cannot be hidden."),
     }
 

@@ -10,6 +10,7 @@ from registry.appeals.changes import Change, Priority, change_appeal
 from registry.appeals.dividing import Division, split_appeal
 from registry.appeals.merging import DifferentContacts, merge_appeal
 from registry.appeals.notes import add_note
+from registry.appeals.once import FormChanged, OpenedAlready
 from registry.appeals.opening import DESK, DeskChannel, Opening, open_appeal
 from registry.appeals.reverting import ChangedSince, NotUndoable
 from registry.appeals.taking import take_next
@@ -22,8 +23,10 @@ __all__ = [
     "DeskChannel",
     "DifferentContacts",
     "Division",
+    "FormChanged",
     "NotAllowed",
     "NotUndoable",
+    "OpenedAlready",
     "Opening",
     "Priority",
     "add_note",

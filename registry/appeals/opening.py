@@ -17,6 +17,7 @@ from registry.appeals.choices import (
     clean_tags,
 )
 from registry.appeals.due import give_deadlines
+from registry.appeals.once import digest_of, form_key, refuse_repeated
 from registry.contacts import hold_contact
 from registry.journal import record
 from registry.models import Appeal, Message
@@ -75,11 +76,17 @@ async def open_appeal(
     prefix: str,
     zone: ZoneInfo,
     now: datetime,
+    key: str | None = None,
 ) -> Appeal:
-    """Register an appeal with its text as the first message in.
+    """Register an appeal with its text as the first message in; under a `key` only once.
 
-    Raises: UnknownPerson, BadPoint (see registry.contacts), BadValue, NotFound (an upload).
+    Raises: OpenedAlready, FormChanged, UnknownPerson, BadPoint (see registry.contacts), BadValue,
+    NotFound (an upload).
     """
+    digest = digest_of(opening)
+    kept_key = None if key is None else form_key(key, by=by)
+    if kept_key is not None:
+        await refuse_repeated(session, kept_key, digest=digest)
     await check_team(session, opening.team)
     await check_category(session, opening.category)
     await check_district(session, opening.district)
@@ -88,8 +95,12 @@ async def open_appeal(
     contact = await hold_contact(
         session, name=opening.name, points=opening.points, language=opening.language, now=now
     )
+    number = await next_number(session, prefix=prefix, zone=zone, now=now)
+    if kept_key is not None:
+        # Whoever pressed twice at once had to wait for the number: the other one is there by now.
+        await refuse_repeated(session, kept_key, digest=digest)
     appeal = Appeal(
-        number=await next_number(session, prefix=prefix, zone=zone, now=now),
+        number=number,
         channel=opening.channel.value,
         account=DESK,
         contact_id=contact.id,
@@ -121,6 +132,7 @@ async def open_appeal(
         author=contact.name or (opening.points[0].value if opening.points else ""),
         sent_at=now,
         created_at=now,
+        request_digest=digest if kept_key is not None else None,
     )
     session.add(message)
     await session.flush()
@@ -136,10 +148,11 @@ async def open_appeal(
         appeal_id=appeal.id,
         message_id=message.id,
         contact_id=contact.id,
+        key=kept_key,
         data={
             "number": appeal.number,
             # As they are called on the day: the citizen's coupon says who took the appeal in.
-            "accepted_by": {"name": by.name, "role": by.role.value},
+            "accepted_by": await presented(session, by),
         },
     )
     await session.flush()

@@ -384,6 +384,54 @@ async def test_an_answer_that_is_lost_is_not_taken_for_a_refusal(
     await registered(page)
 
 
+async def lose_the_answer(route: Route) -> None:
+    """The hub has done it, and nobody hears that."""
+    await route.fetch()
+    await route.abort()
+
+
+async def test_what_is_pressed_again_after_a_lost_answer_is_registered_once(
+    signed_in: Desk, faults: Faults
+) -> None:
+    faults.allow("ERR_FAILED|Failed to load resource")
+    page = await open_form(signed_in)
+    await fill(page)
+    await page.route("**/api/v1/appeals", lose_the_answer)
+    await page.keyboard.press("Control+Enter")
+    await expect(page.locator("[data-problem]")).to_be_visible()
+    await page.unroute("**/api/v1/appeals")
+
+    await page.reload()
+    await ready(page)
+    await page.keyboard.press("Control+Enter")
+
+    number = await registered(page)
+    assert [appeal.number for appeal in await everything(signed_in, Appeal)] == [number]
+    await page.locator("[data-another]").click()
+    await fill(page)
+    await page.keyboard.press("Control+Enter")
+    assert await registered(page) != number
+
+
+async def test_a_form_changed_after_a_lost_answer_names_what_is_registered(
+    signed_in: Desk, faults: Faults
+) -> None:
+    faults.allow("ERR_FAILED|Failed to load resource|422")
+    page = await open_form(signed_in)
+    await fill(page)
+    await page.route("**/api/v1/appeals", lose_the_answer)
+    await page.keyboard.press("Control+Enter")
+    await expect(page.locator("[data-problem]")).to_be_visible()
+    await page.unroute("**/api/v1/appeals")
+
+    await page.locator("#text").fill("Су жоқ")
+    await page.keyboard.press("Control+Enter")
+
+    [kept] = await everything(signed_in, Appeal)
+    await expect(page.locator("[data-problem]")).to_contain_text(kept.number)
+    await expect(page.locator("#text")).to_have_value("Су жоқ")
+
+
 async def test_the_form_fits_every_screen(signed_in: Desk) -> None:
     page = await open_form(signed_in)
     for width in (390, 768, 1366, 1920):

@@ -23,6 +23,8 @@ class FrontOffice extends HTMLElement {
   #category;
   #known;
   #sending = false;
+  /** Tells the hub that what it gets is the form it had before: whose answer was lost. */
+  #idempotencyKey = null;
 
   connectedCallback() {
     if (this.#form) return;
@@ -207,6 +209,7 @@ class FrontOffice extends HTMLElement {
       phones: this.#phones.map((each) => each.value),
       category: this.#category.code,
       files: this.#files.kept,
+      idempotencyKey: this.#idempotencyKey,
     };
     const { kind, priority, ...written } = kept.fields;
     const begun = Object.values(written).some(Boolean) || kept.phones.some(Boolean) || kept.files.length;
@@ -229,6 +232,7 @@ class FrontOffice extends HTMLElement {
     });
     this.#files.restore(kept.files);
     this.#category.code = kept.category;
+    this.#idempotencyKey = kept.idempotencyKey ?? null;
     this.#field("priority").value = kept.fields.priority;
     this.#doubt();
     toast(this.#said.restored);
@@ -255,6 +259,7 @@ class FrontOffice extends HTMLElement {
     for (const field of this.#form.querySelectorAll("[aria-invalid]")) unmark(field);
     this.#files.forget();
     this.#category.code = null;
+    this.#idempotencyKey = null;
     this.#known.forget();
     this.#doubt();
     this.#say("");
@@ -272,8 +277,10 @@ class FrontOffice extends HTMLElement {
     button.disabled = true;
     this.#form.setAttribute("aria-busy", "true");
     this.#say("");
+    this.#idempotencyKey ??= crypto.randomUUID();
+    this.#keep();
     try {
-      const opened = await api("POST", "appeals", this.#body());
+      const opened = await api("POST", "appeals", this.#body(), { idempotencyKey: this.#idempotencyKey });
       sessionStorage.removeItem(this.#key);
       this.#show(opened);
     } catch (error) {
@@ -336,9 +343,7 @@ class FrontOffice extends HTMLElement {
 
   #refused(problem) {
     if (problem.code === "no_answer") {
-      // It may have gone through: whoever registers it again should see whether it did.
       this.#say(this.#said.unknown_outcome);
-      this.#known.look(this.#phones[0].value || this.#field("name").value, { again: true });
       return;
     }
     const pointed = problem.pointer?.split("/")[1];

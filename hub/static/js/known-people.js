@@ -31,9 +31,9 @@ export class KnownPeople {
   }
 
   /** Look for whoever is known by this; what is too short to tell anything is not looked for. */
-  look(typed, { again = false } = {}) {
+  look(typed) {
     const text = typed.trim();
-    if (text === this.#asked && !again) return;
+    if (text === this.#asked) return;
     this.#asked = text;
     clearTimeout(this.#timer);
     this.#asking?.abort();

@@ -78,6 +78,10 @@ def test_bodies_are_strict_and_the_contract_is_told(document: dict[str, Any]) ->
     [key] = [p for p in reply["parameters"] if p["in"] == "header"]
     assert (key["name"], key["required"]) == ("Idempotency-Key", True)
     assert set(reply["responses"]) >= {"202", "400", "404", "409", "422"}
+    opening = document["paths"]["/appeals"]["post"]
+    [key] = [p for p in opening["parameters"] if p["in"] == "header"]
+    assert (key["name"], key["required"]) == ("Idempotency-Key", False)
+    assert "422" in opening["responses"]
     uploads = document["paths"]["/uploads"]["post"]["requestBody"]["content"]
     assert list(uploads) == ["multipart/form-data"]
     assert schemas["Status"]["enum"] == ["closed", "new", "open", "pending", "resolved"]
