@@ -23,13 +23,13 @@ from registry.appeals.moving import (
     share_times,
     take_back,
 )
-from registry.appeals.opening import first_line
 from registry.errors import BadValue
 from registry.journal import record
 from registry.models import Appeal, Attachment, Conversation, JournalEntry, Message
 from registry.numbers import next_number
 from registry.operators import Principal
 from registry.states import Outcome, Status
+from registry.subjects import first_line
 
 SPLIT = "appeal.split"
 """The event in the journal of the appeal that stays."""

@@ -22,13 +22,12 @@ from registry.contacts import hold_contact
 from registry.journal import record
 from registry.models import Appeal, Message
 from registry.numbers import next_number
-from registry.operators import Principal
+from registry.operators import Principal, presented
+from registry.subjects import first_line
 from registry.uploads import hold_uploads
 
 DESK = "desk"
 """The account of what came over the counter rather than from a provider."""
-
-SUBJECT_CHARACTERS = 120
 
 
 class DeskChannel(StrEnum):
@@ -157,9 +156,3 @@ async def open_appeal(
     )
     await session.flush()
     return appeal
-
-
-def first_line(text: str) -> str:
-    """What an appeal is called after its text: the first line, cut to what a list shows."""
-    line = next((line for line in map(str.strip, text.splitlines()) if line), "")
-    return line if len(line) <= SUBJECT_CHARACTERS else line[: SUBJECT_CHARACTERS - 1] + "…"

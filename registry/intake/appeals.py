@@ -12,9 +12,8 @@ from registry.journal import SYSTEM, journal_row
 from registry.numbers import counter_name, format_number
 from registry.statements import Row
 from registry.states import LIVE, Status
+from registry.subjects import first_line
 from registry.types import Echo, InboundMessage
-
-SUBJECT_CHARACTERS = 120
 
 KIND = "message"
 """What an appeal is that came by a channel, until somebody says otherwise."""
@@ -106,7 +105,7 @@ def _appeal_row(batch: Batch, opening: Opening, growth: Growth, due: DueTimes | 
         conversation.id,
         conversation.contact_id,
         opening.language or conversation.language or language_of(sender),
-        _subject(item.text),
+        first_line(item.text),
         batch.now,
         growth.last_at,
         growth.messages,
@@ -117,9 +116,3 @@ def _appeal_row(batch: Batch, opening: Opening, growth: Growth, due: DueTimes | 
         growth.answered_at,
         *(due or (None, None)),
     )
-
-
-def _subject(text: str) -> str:
-    """The first line, cut to what a list shows."""
-    line = text.strip().partition("\n")[0].strip()
-    return line if len(line) <= SUBJECT_CHARACTERS else line[: SUBJECT_CHARACTERS - 1] + "…"

@@ -120,6 +120,8 @@ class Batch:
     reports: list[DeliveryReport | Echo] = field(default_factory=list)
     """What is told of our own messages, an echo of one among it, in the order it came."""
     conversations: dict[Address, Conversation] = field(default_factory=dict)
+    named: dict[int, set[int]] = field(default_factory=dict)
+    """By the id of a message that changes: the appeals that may be called after it, locked."""
     known: dict[Address, Row] = field(default_factory=dict)
     """Stored messages by their external address: message id, appeal id, number."""
 

@@ -3,6 +3,7 @@
 from registry.columns import from_stored
 from registry.intake import statements as sql
 from registry.intake.batch import Address, Batch, Steps, external
+from registry.intake.naming import rename
 from registry.journal import ADD_JOURNAL, CITIZEN, journal_row
 from registry.types import AttachmentKind, MessageEdited
 
@@ -13,7 +14,7 @@ def apply_edits(batch: Batch) -> Steps:
     if not edits:
         return
     stored = {(r[0], r[1], r[2]): r for r in (yield sql.EDITABLE, sorted(edits))}
-    changes, journal, places = [], [], []
+    changes, journal, places, renaming = [], [], [], []
     for address, (index, item) in edits.items():
         found = stored.get(address)
         if found is None:
@@ -36,6 +37,7 @@ def apply_edits(batch: Batch) -> Steps:
         if item.message.text == text:
             continue
         changes.append((message_id, item.message.text, item.edited_at))
+        renaming.append((message_id, appeal_id, text))
         data = {"was": text, "edited_at": item.edited_at}
         journal.append(
             journal_row(
@@ -48,6 +50,7 @@ def apply_edits(batch: Batch) -> Steps:
     if changes:
         yield sql.EDIT, changes
         yield ADD_JOURNAL, journal
+        yield from rename(batch, renaming)
     if places:
         yield sql.MOVE, places
 
@@ -57,10 +60,11 @@ def apply_deletions(batch: Batch) -> Steps:
     deletions = {(item.channel, item.account, item.external_id): item for item in batch.deletions}
     if not deletions:
         return
-    changes, journal = [], []
+    changes, journal, renaming = [], [], []
     for *address, message_id, appeal_id, _, text, _, _ in (yield sql.EDITABLE, sorted(deletions)):
         item = deletions[address[0], address[1], address[2]]
         changes.append((message_id, item.at))
+        renaming.append((message_id, appeal_id, text))
         entry = journal_row(
             "message.deleted", actor=CITIZEN, now=batch.now,
             appeal_id=appeal_id, message_id=message_id, data={"was": text},
@@ -71,6 +75,7 @@ def apply_deletions(batch: Batch) -> Steps:
     if changes:
         yield sql.DELETE, changes
         yield sql.ADD_EVENTS, journal
+        yield from rename(batch, renaming)
 
 
 def _last_edits(batch: Batch) -> dict[Address, tuple[int, MessageEdited]]:

@@ -16,6 +16,7 @@ from registry.intake.batch import (
     language_of,
     spoken,
 )
+from registry.intake.naming import find_named
 from registry.statements import Row
 from registry.states import Status
 from registry.types import ContactEvent, ContactPoint, Echo, InboundMessage, Sender
@@ -45,8 +46,12 @@ _Holders: TypeAlias = dict[_Point, _Holder]
 def hold_conversations(batch: Batch) -> Steps:
     """Find the conversations of the batch, lock them and their appeals, and open what is new."""
     people = _people(batch)
-    if not people:
-        return
+    if people:
+        yield from _find_conversations(batch, people)
+    yield from _lock_appeals(batch)
+
+
+def _find_conversations(batch: Batch, people: _People) -> Steps:
     addresses = sorted(people)
     _remember(batch, (yield sql.CONVERSATIONS, addresses))
     missing = [address for address in addresses if address not in batch.conversations]
@@ -57,7 +62,6 @@ def hold_conversations(batch: Batch) -> Steps:
         if lost:
             _remember(batch, (yield sql.CONVERSATIONS, lost))
     yield from _note_people(batch)
-    yield from _lock_appeals(batch)
 
 
 def _people(batch: Batch) -> _People:
@@ -270,9 +274,11 @@ def _note_people(batch: Batch) -> Steps:
 
 
 def _lock_appeals(batch: Batch) -> Steps:
-    """Give each conversation its current appeal, locked: its status decides what joins it."""
+    """Give each conversation its current appeal, locked: its status decides what joins it. With
+    them, as all are locked in one order, those that get another name."""
     conversations = batch.conversations.values()
-    ids = sorted({c.appeal_id for c in conversations if c.appeal_id is not None})
+    named = yield from find_named(batch)
+    ids = sorted(named | {c.appeal_id for c in conversations if c.appeal_id is not None})
     if not ids:
         return
     appeals = {

@@ -427,6 +427,42 @@ EDIT = Statement(
     edited_at=TIME,
 )
 
+NAMED_AFTER = Statement(
+    """
+    SELECT m.id, a.id
+    FROM {rows} JOIN external_ids e
+      ON e.channel = r.channel AND e.account = r.account AND e.external_id = r.external_id
+    JOIN messages m ON m.id = e.message_id AND m.direction = 'in'
+    JOIN conversations c ON c.id = m.conversation_id
+    JOIN appeals a ON a.contact_id = c.contact_id OR a.id = m.appeal_id
+    WHERE a.subject <> '' AND replace(m.text, rtrim(a.subject, '…'), '') <> m.text
+    """,
+    channel=TEXT,
+    account=TEXT,
+    external_id=TEXT,
+)
+"""Which appeals may be called after which messages: their subject is somewhere in the text."""
+
+FIRST_TEXTS = Statement(
+    """
+    SELECT a.id, coalesce(
+      (SELECT m.text FROM messages m
+       WHERE m.appeal_id = a.id AND m.direction = 'in' AND m.deleted_at IS NULL
+         AND trim(m.text) <> ''
+       ORDER BY m.sent_at, m.sequence, m.id LIMIT 1), '')
+    FROM {rows} JOIN appeals a ON a.id = r.appeal_id AND a.subject = r.subject
+    """,
+    appeal_id=ID,
+    subject=TEXT,
+)
+"""What those are called after now, that are still called as it was."""
+
+SET_SUBJECTS = Statement(
+    "UPDATE appeals SET subject = r.subject FROM {rows} WHERE appeals.id = r.id",
+    id=ID,
+    subject=TEXT,
+)
+
 MOVE = Statement(
     """
     UPDATE attachments SET latitude = r.latitude, longitude = r.longitude
