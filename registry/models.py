@@ -413,6 +413,8 @@ class Operator(Table, table=True):
         default_factory=list, sa_column=Column(Json, nullable=False, server_default="[]")
     )
     """What they can answer in: "kk", "ru", "en"; empty for all."""
+    position: str = text_column()
+    """What they are in the office, as papers name it; empty for what their role is called."""
     preferences: dict[str, Any] = json_object()
     """Of the screen: language, theme, sounds, keys."""
     created_at: datetime = moment()

@@ -151,6 +151,16 @@ async def operator_by_email(session: AsyncSession, email: str) -> Operator | Non
     return found.first()
 
 
+async def presented(session: AsyncSession, principal: Principal) -> dict[str, str]:
+    """Who somebody is, as papers of this day name them; a position only if they have one."""
+    shown = {"name": principal.name, "role": principal.role.value}
+    found = await session.exec(
+        select(Operator.position).where(col(Operator.id) == principal.operator_id)
+    )
+    position = found.first()
+    return {**shown, "position": position} if position else shown
+
+
 async def principal_of(session: AsyncSession, operator: Operator, role: Role) -> Principal:
     """An operator as one who acts, in a role of theirs."""
     teams: Iterable[str] = ()
@@ -274,6 +284,16 @@ def clean_name(name: str) -> str:
     cleaned = " ".join(name.split())
     if not cleaned or len(cleaned) > MAX_NAME or not cleaned.isprintable():
         raise Unacceptable(f"A name of 1 to {MAX_NAME} printable characters is needed.", "name")
+    return cleaned
+
+
+def clean_position(position: str) -> str:
+    """The position without needless spaces; empty for none. Raises: Unacceptable."""
+    cleaned = " ".join(position.split())
+    if len(cleaned) > MAX_NAME or not cleaned.isprintable():
+        raise Unacceptable(
+            f"A position of at most {MAX_NAME} printable characters is needed.", "position"
+        )
     return cleaned
 
 

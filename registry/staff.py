@@ -13,7 +13,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from registry.errors import NotFound, RegistryError
 from registry.journal import record
 from registry.models import Operator
-from registry.operators import Principal, Role, add_operator, clean_name, disable_operator
+from registry.operators import (
+    Principal,
+    Role,
+    add_operator,
+    clean_name,
+    clean_position,
+    disable_operator,
+)
 from registry.sessions import end_all_sessions
 
 LANGUAGES = ("kk", "ru", "en")
@@ -93,6 +100,7 @@ async def describe_operator(
     name: str | None = None,
     role: Role | None = None,
     languages: Sequence[str] | None = None,
+    position: str | None = None,
 ) -> None:
     """Change what is given; the rest stays. Raises: NotFound, LastAdmin, Unacceptable."""
     admins = [] if role is None else await _lock_admins(session)
@@ -101,6 +109,7 @@ async def describe_operator(
         "name": None if name is None else clean_name(name),
         "role": None if role is None else role.value,
         "languages": None if languages is None else _ordered(languages),
+        "position": None if position is None else clean_position(position),
     }
     history = {}
     for field, after in wanted.items():

@@ -1,7 +1,7 @@
 """Operators: who there is; and for administrators, who is let in, as what, and with what."""
 
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
 import structlog
 from aiohttp import web
@@ -14,7 +14,7 @@ from hub.api.keys import PRINCIPAL
 from hub.api.route import Route
 from hub.keys import CLOCK, DATABASE
 from registry import models
-from registry.operators import Principal, Role
+from registry.operators import MAX_NAME, Principal, Role
 from registry.passwords import hash_password, one_time_password
 from registry.second_factor import remove_second_factor
 from registry.staff import (
@@ -31,6 +31,12 @@ from registry.teams import set_teams_of, teams_of
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+
+
+Position: TypeAlias = Annotated[
+    str,
+    Meta(max_length=MAX_NAME, description="As a coupon names it; empty for the role's own name."),
+]
 
 
 class Access(Struct, frozen=True, kw_only=True):
@@ -55,6 +61,8 @@ class OperatorShown(Struct, frozen=True, kw_only=True):
     teams: list[str]
     languages: list[str]
     """What they answer in; empty for all."""
+    position: str
+    """What they are in the office; empty for what their role is called."""
     disabled_at: datetime | None
     access: Access | None
     """For administrators alone; None for everybody else."""
@@ -72,6 +80,7 @@ class NewOperator(Struct, forbid_unknown_fields=True, kw_only=True):
     email: Line
     name: Word
     role: Role = Role.OPERATOR
+    position: Position = ""
     teams: TeamKeys = []
     languages: Languages = []
 
@@ -81,6 +90,7 @@ class OperatorBody(Struct, forbid_unknown_fields=True, kw_only=True):
 
     name: Word | UnsetType = UNSET
     role: Role | UnsetType = UNSET
+    position: Position | UnsetType = UNSET
     teams: TeamKeys | UnsetType = UNSET
     languages: Languages | UnsetType = UNSET
     disabled: Annotated[
@@ -126,10 +136,10 @@ async def add(request: web.Request) -> web.Response:
             session, email=body.email, name=body.name, role=body.role, password_hash=hashed,
             by=principal, now=now,
         )  # fmt: skip
-        if body.languages:
-            await describe_operator(
-                session, added.id, by=principal, now=now, languages=body.languages
-            )
+        await describe_operator(
+            session, added.id, by=principal, now=now, languages=body.languages,
+            position=body.position,
+        )  # fmt: skip
         await set_teams_of(session, added.id, body.teams, by=principal, now=now)
         shown = await _one(session, added.id)
     log.info("operator added", operator=shown.id, actor=principal.actor)
@@ -149,6 +159,7 @@ async def change(request: web.Request) -> web.Response:
             name=_given(body.name),
             role=_given(body.role),
             languages=_given(body.languages),
+            position=_given(body.position),
         )
         if not isinstance(body.teams, UnsetType):
             await set_teams_of(session, operator_id, body.teams, by=principal, now=now)
@@ -219,6 +230,7 @@ def _shown(operator: models.Operator, teams: list[str], *, full: bool) -> Operat
         role=Role(operator.role),
         teams=teams,
         languages=operator.languages,
+        position=operator.position,
         disabled_at=operator.disabled_at,
         access=access if full else None,
     )
@@ -262,7 +274,7 @@ ROUTES = (
         path="/operators/{id}",
         handler=change,
         role=Role.ADMIN,
-        summary="Change somebody's name, role, teams or languages, or let them in no more.",
+        summary="Change who somebody is, their teams or languages, or let them in no more.",
         takes=OperatorBody,
         returns=OperatorShown,
         problems=(400, 404, 409, 413, 415),

@@ -12,6 +12,7 @@ from hub.problems import Problem
 from hub.tracking import tracking_links
 from hub.views import shell
 from hub.views.front_office_words import front_office_words
+from hub.views.initials import on_paper
 from hub.views.text import plain
 from hub.web import i18n
 from hub.web.pages import Page, language_of, render
@@ -59,6 +60,7 @@ async def coupon(request: web.Request) -> web.StreamResponse:
         speak=spoken,
         coupon=found,
         plain=plain,
+        on_paper=on_paper,
         title=getattr(title.names, spoken),
         link=link,
         shown_link=link.removeprefix(f"{urlsplit(link).scheme}://"),

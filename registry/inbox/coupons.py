@@ -27,6 +27,8 @@ class Coupon(Struct, frozen=True, kw_only=True):
     accepted_by: str | None
     """Who took it in, as they were called on that day; None where it came by itself."""
     accepted_as: Role | None
+    accepted_position: str | None
+    """What they were in the office on that day; None where nobody said so."""
 
 
 async def get_coupon(session: AsyncSession, number: str, *, viewer: Principal) -> Coupon:
@@ -72,4 +74,5 @@ async def get_coupon(session: AsyncSession, number: str, *, viewer: Principal) -
         due_at=row.due_at,
         accepted_by=accepted and accepted["name"],
         accepted_as=accepted and Role(accepted["role"]),
+        accepted_position=accepted and accepted.get("position"),
     )

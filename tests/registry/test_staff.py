@@ -91,7 +91,7 @@ async def test_what_is_described_is_written_down_old_beside_new(
     async with database.write() as session:
         await describe_operator(
             session, id_of(dana), by=admin, now=clock(), name=" Дана  К. ", role=Role.SUPERVISOR,
-            languages=["ru", "kk", "ru"],
+            languages=["ru", "kk", "ru"], position=" главный   специалист ",
         )  # fmt: skip
     changed = await of(database, dana)
     assert (changed.name, changed.role, changed.languages) == (
@@ -106,6 +106,7 @@ async def test_what_is_described_is_written_down_old_beside_new(
         "name": {"from": "Dana", "to": "Дана К."},
         "role": {"from": "operator", "to": "supervisor"},
         "languages": {"from": [], "to": ["kk", "ru"]},
+        "position": {"from": "", "to": "главный специалист"},
     }
     async with database.write() as session:
         await describe_operator(session, id_of(dana), by=admin, now=clock(), name="Дана К.")

@@ -384,6 +384,7 @@ def upgrade() -> None:
     op.add_column("operators", sa.Column("totp_step", Id, server_default="0", nullable=False))
     op.add_column("operators", sa.Column("subject", sa.String(), nullable=True))
     op.add_column("operators", sa.Column("languages", Json, server_default="[]", nullable=False))
+    op.add_column("operators", sa.Column("position", sa.Text(), server_default="", nullable=False))
     op.add_column("operators", sa.Column("preferences", Json, server_default="{}", nullable=False))
     _fill()
     bind = op.get_bind()

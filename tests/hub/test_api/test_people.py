@@ -41,12 +41,16 @@ async def added(desk: Desk, admin: str, **fields: Any) -> dict[str, Any]:
 async def test_whoever_is_added_gets_a_password_that_is_told_once(desk: Desk, admin: str) -> None:
     made = await desk.call("POST", "/teams", token=admin, json={"key": "roads", "name": "Дороги"})
     assert made.status == 201
-    told = await added(desk, admin, role="supervisor", teams=["roads"], languages=["ru", "kk"])
+    told = await added(
+        desk, admin, role="supervisor", position="инспектор", teams=["roads"],
+        languages=["ru", "kk"],
+    )  # fmt: skip
     shown = told["operator"]
     assert shown == {
         **shown,
         "name": "Асет",
         "role": "supervisor",
+        "position": "инспектор",
         "teams": ["roads"],
         "languages": ["kk", "ru"],
         "disabled_at": None,

@@ -6,16 +6,18 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
-from sqlmodel import col
+from sqlmodel import col, select
 
 from hub.app import Hub
 from hub.tracking import tracking_links
+from hub.views.initials import on_paper
 from registry.appeals import DeskChannel, Opening, open_appeal
 from registry.inbox import get_coupon
-from registry.models import Appeal
+from registry.models import Appeal, Operator
 from registry.office import change_setting
 from registry.office_shapes import Names, Title
 from registry.operators import Principal, Role, principal_of
+from registry.staff import describe_operator
 from registry.types import ContactPoint
 from tests.hub.test_web.signing import Browser, Shown, add
 from tests.registry.desk import receive
@@ -103,6 +105,63 @@ async def test_a_coupon_says_what_the_law_wants_on_it(open_house: Hub, browser: 
         "To be answered until": "03.03.2026",
     }
     assert "Contact centre" in shown.text
+
+
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [
+        ("Сериков Асан Болатович", "Сериков А. Б."),
+        ("Асан Болатович Сериков", "Сериков А. Б."),
+        ("Оспан Серік Қайратұлы", "Оспан С. Қ."),
+        ("Ахметова Айгүл Серікқызы", "Ахметова А. С."),
+        ("әбенова мадина ілиясқызы", "әбенова М. І."),
+        ("Асан Сериков", "Сериков А."),
+        ("Сериков Асан", "Сериков А."),
+        # Which word is the surname, nobody can tell: nothing is cut off.
+        ("Мария Ким", "Мария Ким"),
+        ("Лев Яшин", "Лев Яшин"),
+        ("Яков Ким", "Яков Ким"),
+        ("Ирина Пушкина", "Ирина Пушкина"),
+        ("Kim Anna Lee", "Kim Anna Lee"),
+        ("Dana", "Dana"),
+        ("Смена 2", "Смена 2"),
+        ("Нур Мухаммед Икрам оглы", "Нур Мухаммед Икрам оглы"),
+    ],
+)
+def test_papers_name_the_surname_and_initials(name: str, printed: str) -> None:
+    assert on_paper(name) == printed
+
+
+@pytest.mark.parametrize(
+    ("position", "language", "printed"),
+    [
+        ("главный специалист", "kk", "Сериков А. Б., главный специалист"),
+        ("", "ru", "Сериков А. Б., оператор"),
+        ("", "kk", "Сериков А. Б., оператор"),
+        ("<b>", "en", "Сериков А. Б., <b>"),
+    ],
+)
+async def test_a_coupon_names_the_surname_initials_and_position_of_that_day(
+    open_house: Hub, browser: Browser, position: str, language: str, printed: str
+) -> None:
+    dana = await enter(open_house, browser)
+    assert dana.operator_id is not None
+    async with open_house.database.write() as session:
+        await describe_operator(
+            session, dana.operator_id, by=dana, now=open_house.clock(),
+            name="Сериков Асан Болатович", position=position,
+        )  # fmt: skip
+        [operator] = await session.exec(select(Operator).where(Operator.id == dana.operator_id))
+        dana = await principal_of(session, operator, Role.OPERATOR)
+    number = await take_in(open_house, dana)
+    async with open_house.database.write() as session:
+        await describe_operator(
+            session, dana.operator_id or 0, position="уволен", by=dana, now=open_house.clock()
+        )
+
+    shown = await browser.get(f"/desk/coupon/{number}?language={language}")
+
+    assert printed in told(shown).values()
 
 
 async def test_a_coupon_leads_to_the_page_where_the_appeal_is_followed(
