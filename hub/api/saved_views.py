@@ -25,10 +25,8 @@ from registry.saved_views import (
     list_saved_views,
 )
 
-FILTERS = frozenset(AppealQuery.__struct_fields__) - {
-    "cursor", "limit", "opened_from", "opened_before", "due_before",
-}  # fmt: skip
-"""What a view keeps: a page of the list, and moments that pass, it does not."""
+FILTERS = frozenset(AppealQuery.__struct_fields__) - {"cursor", "limit"}
+"""What a view keeps: all that narrows the list or orders it, and not a page of it."""
 
 _Query = Annotated[
     dict[str, Annotated[str, Meta(min_length=1, max_length=200)]],

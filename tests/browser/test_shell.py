@@ -380,3 +380,29 @@ async def places(page: Page) -> list[dict[str, float] | None]:
     """Where each row and each of its parts stand."""
     found = page.locator("li.row, li.row .who, li.row .nr, li.row .due")
     return [await one.bounding_box() for one in await found.all()]  # type: ignore[misc]
+
+
+async def test_a_saved_view_keeps_the_days_that_were_chosen(signed_in: Desk) -> None:
+    now = signed_in.served.hub.clock()
+    old, _ = await lay_out(
+        signed_in.served, [{"opened_at": now - timedelta(days=40)}, {"opened_at": now}]
+    )
+    day = f"{now - timedelta(days=30):%Y-%m-%d}"
+    page = await signed_in.visit()
+    await page.locator("#filters-shown").click()
+    await page.locator("#filter-before").fill(day)
+    await expect(page.locator("#list li.row")).to_have_count(1)
+
+    await page.locator('[data-command="save-view"]').click()
+    await page.locator("dialog[open] input[type=text]").fill("Прошлое")
+    await page.keyboard.press("Enter")
+    view = page.locator(".nav a[data-view]")
+    await expect(view).to_contain_text("Прошлое")
+    await page.locator('.nav a[href="/inbox?queue=all"]').click()
+    await expect(page.locator("#list li.row")).to_have_count(2)
+    await view.click()
+
+    await expect(page.locator("#list li.row")).to_have_count(1)
+    await expect(row(page, old)).to_be_visible()
+    await expect(page.locator("#filter-before")).to_have_value(day)
+    await expect(view).to_have_attribute("aria-current", "page")

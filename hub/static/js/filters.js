@@ -22,8 +22,8 @@ export function address(form) {
   return `/inbox?${asked}`;
 }
 
-/** What a view keeps of an address: moments pass, and pages are no part of it. */
-const PASSING = ["opened_from", "opened_before", "due_before", "cursor", "limit"];
+/** What a view does not keep of an address: which page of the list it is. */
+const PAGE = ["cursor", "limit"];
 
 /** Ask for a name, and keep the list that is shown under it. */
 export async function saveView() {
@@ -32,7 +32,7 @@ export async function saveView() {
   const given = await ask({ title: words.ask.view, ok: words.ask.view_ok, fields });
   if (!given) return;
   const query = Object.fromEntries(
-    [...new URLSearchParams(location.search)].filter(([name, value]) => value && !PASSING.includes(name)),
+    [...new URLSearchParams(location.search)].filter(([name, value]) => value && !PAGE.includes(name)),
   );
   try {
     await api("POST", "saved-views", { name: given.name, query, shared: given.shared ?? false });

@@ -72,6 +72,21 @@ async def test_views_keep_their_order_and_can_be_changed(desk: Desk) -> None:
     assert events.count("saved_view.changed") == 1
 
 
+async def test_a_view_keeps_its_period(desk: Desk) -> None:
+    await desk.write_in()
+    period = {
+        "opened_from": "2026-03-01T19:00:00.000Z",
+        "opened_before": "2026-03-31T19:00:00.000Z",
+    }
+    saved = await save(desk, query=period)
+    assert (saved.status, saved.json["query"]) == (201, period)
+    assert len((await desk.call("GET", "/appeals", params=period)).json["items"]) == 1
+    earlier = {"opened_before": "2026-03-01T19:00:00Z", "due_before": "2026-04-01T00:00:00Z"}
+    changed = await desk.call("PATCH", f"/saved-views/{saved.json['id']}", json={"query": earlier})
+    assert (changed.status, changed.json["query"]) == (200, earlier)
+    assert (await desk.call("GET", "/appeals", params=earlier)).json["items"] == []
+
+
 @one_database
 @pytest.mark.parametrize(
     ("fields", "pointer"),
@@ -85,6 +100,8 @@ async def test_views_keep_their_order_and_can_be_changed(desk: Desk) -> None:
         ({"query": {"sort": "best"}}, "/query/sort"),
         ({"query": {"queue": "nobody"}}, "/query/queue"),
         ({"query": {"queue": "team"}}, "/query/team"),
+        ({"query": {"opened_from": "yesterday"}}, "/query/opened_from"),
+        ({"query": {"opened_from": "2026-03-01T00:00:00"}}, "/query/opened_from"),
         ({"query": {"status": ""}}, "/query/..."),
         ({"query": {"tag": ["a"]}}, "/query/..."),
     ],
