@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from hub.thumbnails import FORMATS
 from hub.views import (
     account,
     admin,
@@ -38,4 +39,5 @@ PAGES: tuple[Page, ...] = (
 
 def add_routes(app: web.Application) -> None:
     """Open the pages."""
-    add_pages(app, PAGES, {**labels.globals_(), "words": words})
+    pictures = {"picture_types": frozenset(FORMATS)}
+    add_pages(app, PAGES, {**labels.globals_(), **pictures, "words": words})

@@ -125,6 +125,47 @@ async def test_a_picture_of_which_nothing_can_be_shown_is_a_file_to_take(
         assert taken.read() == broken
 
 
+async def test_a_picture_sent_as_a_document_is_shown_with_its_name_and_taken_as_it_was(
+    signed_in: Desk,
+) -> None:
+    number = await signed_in.served.write_in("Акт")
+    scan = photo((900, 1400))
+    id_ = await attach(signed_in.served, number, "document", scan, name="акт.jpg")
+    plan = await attach(signed_in.served, number, "document", b"%PDF-1.7 plan", name="план.pdf")
+
+    page = await open_appeal(signed_in, number)
+
+    small = page.locator(f'.messages img[src="/api/v1/attachments/{id_}?thumbnail=1"]')
+    await expect(small).to_have_js_property("naturalHeight", 640)
+    await shot(page, "media-document")
+    link = page.locator(f'a.file[href="/api/v1/attachments/{id_}"]')
+    await expect(link).to_contain_text("акт.jpg")
+    async with page.expect_download() as begun:
+        await link.click()
+    with open(await (await begun.value).path(), "rb") as taken:  # noqa: ASYNC230, PTH123
+        assert taken.read() == scan
+    await small.click()
+    await expect(page.locator("#viewer").get_by_role("img", name="акт.jpg")).to_be_visible()
+    await expect(page.locator(f'a[href="/api/v1/attachments/{plan}"]')).to_have_count(1)
+
+
+async def test_a_document_that_only_looks_like_a_picture_stays_a_file(
+    signed_in: Desk, faults: Faults
+) -> None:
+    faults.allow("415")
+    number = await signed_in.served.write_in("Акт")
+    id_ = await attach(
+        signed_in.served, number, "document", b"\xff\xd8\xff\xe0" + b"x" * 400, name="акт.jpg"
+    )
+
+    page = await open_appeal(signed_in, number)
+
+    await expect(page.locator(".messages img")).to_have_count(0)
+    link = page.locator(f'a[href="/api/v1/attachments/{id_}"]')
+    await expect(link).to_have_count(1)
+    await expect(link).to_contain_text("акт.jpg")
+
+
 async def test_a_place_is_shown_without_asking_anybody(signed_in: Desk, faults: Faults) -> None:
     number = await signed_in.served.write_in("Осында")
     await attach(signed_in.served, number, "location", latitude=43.238949, longitude=76.889709)

@@ -17,6 +17,10 @@ const unshown = new Set();
 function asFile(link) {
   const picture = link.querySelector("img");
   unshown.add(link.href);
+  if (link.matches(".pictured")) {
+    link.remove(); // its file is offered below it already
+    return;
+  }
   delete link.dataset.photo;
   link.className = "file";
   link.setAttribute("download", "");
