@@ -74,6 +74,7 @@ class Workshop:
             "origin": None,
             "public": False,
             "unreadable": False,
+            "call": False,
         }
         times = ("2026-03-02T09:30:00Z", "2026-03-02T09:30:01Z")
         messages = [
