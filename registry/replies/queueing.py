@@ -13,6 +13,7 @@ from registry.appeals import change_appeal
 from registry.appeals.locking import lock_appeal, refuse_merged
 from registry.drafts import forget_draft
 from registry.errors import KeyReused, NotFound, RegistryError
+from registry.ids import parse_id
 from registry.models import Appeal, Dispatch, JournalEntry, Message
 from registry.operators import Principal
 from registry.replies.asked import Reply
@@ -140,6 +141,13 @@ async def find_appeal(session: AsyncSession, number: str, *, by: Principal) -> A
 def taken_back_key(idempotency_key: str) -> str:
     """The journal's key of a reply that was taken back, by the message's key."""
     return f"taken back:{idempotency_key}"
+
+
+def queued_in(message: Message) -> int | None:
+    """The id of the appeal in which a reply was queued, wherever the message is by now; None for
+    what nobody queued here."""
+    kind, _, rest = (message.idempotency_key or "").partition(":")
+    return parse_id(rest.partition(":")[0]) if kind == "reply" else None
 
 
 def _key(appeal: Appeal, key: str) -> str:
