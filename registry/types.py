@@ -328,6 +328,9 @@ class Capabilities(Struct, frozen=True, kw_only=True):
 
     max_text: int
     text_unit: TextUnit = "codepoints"
+    carries: bool = True
+    """Something can be written in it at all. By telephone nothing can: a reply is a call, or goes
+    another way; texts and files then have no room, and `send` refuses whatever it is given."""
     max_caption: int = 0
     """In the same unit; 0 when an attachment carries no text."""
     captions: frozenset[AttachmentKind] = frozenset(

@@ -20,6 +20,9 @@ class Ring(Struct, frozen=True, kw_only=True, tag=True):
     """The number that they see: the citizen's, or one of ours towards a citizen."""
     seconds: int
     """To let it ring."""
+    first: bool = False
+    """Surely nobody has tried to carry it before. Otherwise the provider is asked whether it rings
+    already, which takes a moment."""
 
 
 class Dial(Struct, frozen=True, kw_only=True, tag=True):
@@ -30,6 +33,8 @@ class Dial(Struct, frozen=True, kw_only=True, tag=True):
     number: str
     step: str
     seconds: int
+    first: bool = False
+    """As of `Ring`."""
 
 
 class Move(Struct, frozen=True, kw_only=True, tag=True):
