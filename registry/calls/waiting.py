@@ -51,9 +51,7 @@ def keep_waiting(here: Here) -> Turn:
     if begun is not None and office.now - begun >= limit and here.call.state == "waiting":
         prompts = ("limit_menu", *options(here))
         waits = waits.keeping(limit_from=now, told_at=now)
-    elif told is None or office.now - told >= timedelta(
-        seconds=office.telephone.tell_every_seconds
-    ):
+    elif told is None or office.now - told >= pause:
         prompts = (*_place(office), "wait_menu", *options(here))
         waits = waits.keeping(told_at=now)
     return waits.ask(WAIT, *prompts, "music", seconds=1)
