@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from registry.calls.hearing import Arrived, LeftMessage, LeftQueue, Pressed, Rang, Waits
 from registry.calls.here import Here, ask_language, asked_again, change_language, once_more
-from registry.calls.script import HangUp, Line, Talk
+from registry.calls.script import HangUp, Talk
 from registry.calls.steps import (
     ANNOUNCEMENT,
     CHANGE_KEY,
@@ -134,12 +134,9 @@ def _go_on(here: Here, after: str) -> Turn:
 
 
 def _announce(here: Here) -> Turn | None:
-    known = here.office.announcement
-    if known is None:
+    if here.office.announcement is None:
         return None
-    words = {"text": known.texts.get(here.speaks, "")}  # type: ignore[call-overload]
-    told = replace(here, said=(*here.said, Line("announcement", here.speaks, words)))
-    return told.ask(ANNOUNCEMENT, "announcement_end", seconds=2)
+    return here.ask(ANNOUNCEMENT, "announcement", "announcement_end", seconds=2)
 
 
 def _say_closed(here: Here) -> Turn | None:
