@@ -32,6 +32,8 @@ def describe_channels(
 
 
 def _lines(can: Capabilities) -> list[tuple[str, str]]:
+    if not can.carries:
+        return [("text", "none: it is spoken, and a reply is a call")]
     lines = [
         ("text", _text(can)),
         ("files", _files(can)),

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -21,7 +22,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_args
 from urllib.parse import quote
 
 import msgspec
@@ -45,6 +46,7 @@ from connectors.base import (
     Initiates,
     Malformed,
     Misconfigured,
+    Phones,
     Polls,
     Registers,
     Rejected,
@@ -59,6 +61,22 @@ from connectors.testing.fixtures import Case, cases, differing, outcome, unpaire
 from connectors.testing.guard import localhost_only, no_io
 from connectors.testing.mutations import mutated
 from connectors.testing.sandbox import Call, Failure, Sandbox
+from registry.calls.hearing import Anything
+from registry.calls.orders import Order
+from registry.calls.script import (
+    Ask,
+    GoOn,
+    HangUp,
+    LeaveQueue,
+    Pause,
+    Play,
+    Queue,
+    Refuse,
+    Say,
+    TakeMessage,
+    Talk,
+    Verb,
+)
 from registry.measuring import measure
 from registry.splitting import plan_parts
 from registry.types import (
@@ -126,6 +144,21 @@ _GARBAGE = (
 )
 
 
+_VERBS: tuple[Verb, ...] = (
+    Say(PLAIN, "ru"),
+    Play("https://hub.example.kz/sounds/1.mp3?a=1&b=2"),
+    Pause(2),
+    Ask(step="menu", sounds=(Say(PLAIN, "ru"), Pause(1))),
+    Queue(name="callers"),
+    LeaveQueue(),
+    Talk(room="call-1", step="talked", ends_room=True, recorded=True),
+    TakeMessage(seconds=120),
+    GoOn("menu"),
+    HangUp(),
+    Refuse(),
+)
+
+
 _DETERMINED = effort(
     deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
@@ -179,7 +212,7 @@ def applies(when: Callable[[type["ConnectorContract"]], bool]) -> Callable[[_Tes
 
 
 def _with_provider(suite: type["ConnectorContract"]) -> bool:
-    return suite.has_provider
+    return suite.has_provider and _carries(suite)
 
 
 def _with_webhook(suite: type["ConnectorContract"]) -> bool:
@@ -198,6 +231,10 @@ def _capabilities(suite: type["ConnectorContract"]) -> Capabilities:
     """What the suite's account can carry in the suite's kind of thread."""
     made = suite()
     return made.open(made.settings(NOWHERE)).capabilities.of(public=suite.public)
+
+
+def _carries(suite: type["ConnectorContract"]) -> bool:
+    return _capabilities(suite).carries
 
 
 def _with(method: str) -> Callable[[type["ConnectorContract"]], bool]:
@@ -230,6 +267,9 @@ class ConnectorContract:
     """Where the recorded deliveries lie; a variant of a channel has a folder within it."""
     last_inbound: ClassVar[str] = "1"
     """External id of a message that the sandbox knows as the citizen's last."""
+
+    unknown_call: ClassVar[str] = ""
+    """Of a channel that `Phones`: an id of a call that the provider never gave."""
 
     def sandbox(self) -> Sandbox:
         """The provider's stand-in, not yet started."""
@@ -276,6 +316,10 @@ class ConnectorContract:
 
     def forged_handshakes(self) -> Sequence[Mapping[str, str]]:
         """Challenges that must be refused; one without any parameter always is."""
+        return ()
+
+    def orders(self) -> Sequence[Order]:
+        """Of a channel that `Phones`: an order of every kind, with ids as the provider's are."""
         return ()
 
     def make_impatient(self, connector: Any) -> None:
@@ -484,7 +528,8 @@ class ConnectorContract:
 
     def test_the_capabilities_agree_with_each_other(self) -> None:
         can = self.capabilities
-        assert can.max_text > 0
+        assert (can.max_text > 0) == can.carries
+        assert can.carries or not (can.media or can.can_initiate or can.templates or can.receipts)
         assert 0 <= can.max_caption <= can.max_text
         assert can.rate.per_second > 0
         assert can.rate.per_conversation_seconds >= 0
@@ -623,9 +668,15 @@ class ConnectorContract:
         except Malformed:
             return []
 
+    def told(self, envelope: Envelope, reader: Connector) -> Sequence[Inbound | Anything]:
+        """All that a delivery tells: what is registered, then what is heard of a call."""
+        values = reader.normalize(envelope)
+        heard = reader.hear(envelope) if isinstance(reader, Phones) else None
+        return values if heard is None else [*values, heard]
+
     @applies(_reads)
     def test_a_fixture_gives_what_is_expected_in_full(self, case: Case, reader: Connector) -> None:
-        found = outcome(lambda: reader.normalize(self.recorded(case)))
+        found = outcome(lambda: self.told(self.recorded(case), reader))
         difference = differing(case.expected(), found)
         assert not difference, (
             f"{case.name} reads differently; when that is right, write the expectation anew with "
@@ -637,23 +688,22 @@ class ConnectorContract:
     def test_normalize_is_pure(self, case: Case, reader: Connector) -> None:
         envelope = self.recorded(case)
         before = copy.deepcopy(envelope)
-        first = outcome(lambda: reader.normalize(envelope))
+        first = outcome(lambda: self.told(envelope, reader))
         with no_io():
-            again = outcome(lambda: reader.normalize(envelope))
+            again = outcome(lambda: self.told(envelope, reader))
         assert again == first, "the same delivery gives something else the second time"
         assert envelope == before, "normalize changed its envelope"
 
     @applies(_reads)
     async def test_normalize_does_not_ask_the_time(self, case: Case, reader: Connector) -> None:
         later = self.open(self.settings(NOWHERE), now=NOW + timedelta(days=30))
-        found = [outcome(partial(c.normalize, self.recorded(case))) for c in (reader, later)]
+        found = [outcome(partial(self.told, self.recorded(case), c)) for c in (reader, later)]
         await later.close()
         assert found[0] == found[1], "what a delivery gives depends on when it is read"
 
     @applies(_reads)
     def test_values_of_a_fixture_are_sound(self, case: Case, reader: Connector) -> None:
-        for value in self.values_of(case, reader):
-            self._assert_sound(value)
+        self._assert_survives(reader, self.recorded(case))
 
     @applies(_reads)
     def test_a_channel_that_writes_first_tells_how_it_names_people(self, reader: Connector) -> None:
@@ -702,8 +752,79 @@ class ConnectorContract:
     def test_random_bytes_are_survived(self, reader: Connector, body: bytes) -> None:
         self._assert_survives(reader, self.envelope(body))
 
+    # --- Calls -----------------------------------------------------------------------------------
+
+    @applies(_with("hear"))
+    def test_everything_that_happens_to_a_call_has_a_fixture(self, reader: Connector) -> None:
+        heard = set()
+        for case in cases(self.fixtures()):
+            with suppress(Malformed):
+                heard |= {type(value) for value in self.told(self.recorded(case), reader)}
+        missing = set(get_args(Anything)) - heard
+        assert not missing, f"no fixture tells {', '.join(sorted(m.__name__ for m in missing))}"
+
+    @applies(_with("speak"))
+    @pytest.mark.parametrize("verb", _VERBS, ids=lambda verb: type(verb).__name__)
+    def test_every_verb_of_a_script_is_answered(self, verb: Verb, reader: Connector) -> None:
+        assert isinstance(reader, Phones)
+        with no_io():
+            answered = reader.speak((verb,))
+            again = reader.speak((verb, HangUp()))
+        assert (answered.status, again.status) == (200, 200)
+        assert answered.body.strip()
+        self.assert_no_secret(answered.body.decode(), "an answer")
+
+    @applies(_with("speak"))
+    def test_what_a_script_says_is_said_whatever_its_signs(self, reader: Connector) -> None:
+        assert isinstance(reader, Phones)
+        plain = reader.speak((Say(PLAIN, "ru"),)).body.decode()
+        tricky = reader.speak((Say(TRICKY + "\x00\x0b", "ru"),)).body.decode()
+        assert PLAIN in plain
+        assert "<b>" not in tricky
+        assert "\x00" not in tricky
+
+    @applies(_with("carry"))
+    async def test_an_order_fails_in_words_when_the_provider_does(
+        self, connector: Connector, provider: Sandbox
+    ) -> None:
+        assert isinstance(connector, Phones)
+        orders = self.orders()
+        assert {type(order) for order in orders} == set(get_args(Order)), "give each in orders()"
+        for failure in (Failure.html(502), Failure.broken_json(503), Failure.reset_before()):
+            provider.heal()
+            provider.fail_next(failure, times=None)
+            for order in orders:
+                with pytest.raises((Retryable, Uncertain)) as caught:
+                    await connector.carry(order)
+                self._assert_well_told(caught.value)
+        await provider.stop()
+        for order in orders:
+            with pytest.raises(Unreachable) as unreachable:
+                await connector.carry(order)
+            self._assert_well_told(unreachable.value)
+
+    @applies(_with("look_up"))
+    async def test_a_call_that_the_provider_never_had_is_not_found(
+        self, connector: Connector, provider: Sandbox
+    ) -> None:
+        assert isinstance(connector, Phones)
+        assert await connector.look_up(self.unknown_call) is None
+        provider.fail_next(Failure.html(502), times=None)
+        for asked in (connector.look_up(self.unknown_call), connector.past_calls(NOW)):
+            with pytest.raises(Retryable) as caught:
+                await asked
+            self._assert_well_told(caught.value)
+
+    @applies(_with("pass_for"))
+    def test_a_pass_shows_no_secret(self, reader: Connector) -> None:
+        assert isinstance(reader, Phones)
+        made = reader.pass_for("operator-17", seconds=600)
+        assert made != reader.pass_for("operator-18", seconds=600)
+        self.assert_no_secret(made, "a pass")
+
     # --- Sending ---------------------------------------------------------------------------------
 
+    @applies(_carries)
     @pytest.mark.parametrize("text", [PLAIN, TRICKY], ids=["plain", "tricky"])
     async def test_what_is_typed_is_what_arrives(
         self, text: str, connector: Connector, provider: Sandbox
@@ -714,6 +835,7 @@ class ConnectorContract:
         assert all(sent.external_ids)
         assert sent.at.utcoffset() == timedelta(0), "times are aware and in UTC"
 
+    @applies(_carries)
     async def test_each_message_has_an_id_of_its_own(self, connector: Connector) -> None:
         ids = [
             external_id
@@ -722,6 +844,7 @@ class ConnectorContract:
         ]
         assert len(set(ids)) == len(ids) >= 3
 
+    @applies(_carries)
     async def test_a_text_that_is_too_long_goes_out_in_parts_without_a_loss(
         self, connector: Connector, provider: Sandbox
     ) -> None:
@@ -734,6 +857,18 @@ class ConnectorContract:
             assert measure(part.text, can.text_unit) <= can.max_text
             await connector.send(self.message(part.text, part=number))
         self._assert_arrived(provider, [part.text for part in parts])
+
+    @applies(lambda suite: not _carries(suite))
+    async def test_what_carries_nothing_refuses_it_and_asks_nobody(
+        self, connector: Connector, provider: Sandbox
+    ) -> None:
+        limit = MediaLimit(max_bytes=1024)
+        photo = _file(AttachmentKind.PHOTO, limit)
+        for message in (self.message(), self.message("", attachments=(photo,))):
+            with pytest.raises(Rejected) as caught:
+                await connector.send(message)
+            self._assert_well_told(caught.value)
+        assert not provider.calls
 
     async def test_every_kind_of_file_that_is_declared_goes_out(
         self, connector: Connector, provider: Sandbox
@@ -918,14 +1053,14 @@ class ConnectorContract:
 
     def _assert_survives(self, reader: Connector, envelope: Envelope) -> None:
         try:
-            values = reader.normalize(envelope)
+            values = self.told(envelope, reader)
         except Malformed as error:
             self.assert_no_secret(_told(error), "an error")
             return
         for value in values:
             self._assert_sound(value)
 
-    def _assert_sound(self, value: Inbound) -> None:
+    def _assert_sound(self, value: Inbound | Anything) -> None:
         """Right types all through, aware times, text that can be stored, the right account."""
         plain = msgspec.to_builtins(value)
         msgspec.convert(plain, type(value))

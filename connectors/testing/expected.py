@@ -40,7 +40,7 @@ def _write(suite: ConnectorContract, names: Container[str]) -> None:
     for case in cases(suite.fixtures()):
         if case.name not in names:
             continue
-        text = written(outcome(partial(reader.normalize, suite.recorded(case))))
+        text = written(outcome(partial(suite.told, suite.recorded(case), reader)))
         path = case.expected_path
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")

@@ -1,7 +1,8 @@
 """Recorded deliveries and what is expected of them, as files side by side.
 
 `fixtures/<case>.json` is the body of a delivery, `fixtures/<case>.expected.json` what `normalize`
-makes of it. A case named `<case>@<action>` came to the webhook's address with that action.
+makes of it, and then what `hear` does. A case named `<case>@<action>` came to the webhook's address
+with that action.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import Any
 import msgspec
 
 from connectors.base import Malformed
+from registry.calls.hearing import Anything
 from registry.types import Inbound
 
 EXPECTED = ".expected.json"
@@ -64,10 +66,10 @@ def unpaired(folder: Path) -> list[str]:
     return sorted(names - paired - {"README.md"})
 
 
-def outcome(normalize: Callable[[], Sequence[Inbound]]) -> Any:
+def outcome(read: Callable[[], Sequence[Inbound | Anything]]) -> Any:
     """What came of a delivery in the form of an expected file: every field of every value."""
     try:
-        values = normalize()
+        values = read()
     except Malformed as error:
         return {"malformed": str(error)}
     return [{"type": type(value).__name__, **msgspec.to_builtins(value)} for value in values]
