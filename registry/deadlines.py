@@ -90,6 +90,36 @@ def due_times(
     )
 
 
+class Restarted(NamedTuple):
+    """Until when, for an appeal that is opened again."""
+
+    due_at: datetime | None
+    due_fixed: bool
+    """A person set it, and it is still to come."""
+    first_response_due: datetime | None
+
+
+def restarted(
+    deadlines: Deadlines | None,
+    *,
+    kind: str,
+    category: str | None,
+    due_at: datetime | None,
+    due_fixed: bool,
+    first_response_due: datetime | None,
+    first_response_at: datetime | None,
+    now: datetime,
+) -> Restarted:
+    """The term of an answer anew, from `now`; a first answer that was given is not due again."""
+    if deadlines is None:
+        return Restarted(due_at, due_fixed, first_response_due)
+    first, due = deadlines(kind, category, now)
+    stays = due_fixed and due_at is not None and due_at > now
+    return Restarted(
+        due_at if stays else due, stays, first if first_response_at is None else first_response_due
+    )
+
+
 def end_of(term: Term, opened_at: datetime, calendar: Calendar) -> datetime:
     """When a term runs out that began then."""
     if term.amount == 0:

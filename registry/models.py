@@ -148,6 +148,8 @@ class Appeal(Table, table=True):
     assignee_id: int | None = reference("operators.id", nullable=True)
     team: str | None = None
     opened_at: datetime = moment()
+    reopened_at: datetime | None = moment(nullable=True)
+    """When it was opened again: since then its present term runs."""
     due_at: datetime | None = moment(nullable=True)
     resolved_at: datetime | None = moment(nullable=True)
     closed_at: datetime | None = moment(nullable=True)

@@ -85,9 +85,9 @@ def recompute_portion(office: Office, *, now: datetime) -> Script[Step]:
 def _moved(row: Row, office: Office, *, now: datetime) -> tuple[Row, dict[str, Any]] | None:
     """The row's new deadlines, and by event what turned; None where all is as it should be."""
     id_, kind, category, status, *times = row
-    opened_at, *before, first_response_at, escalated_at = map(_time, times)
-    assert opened_at is not None  # the column has no NULL
-    first, due = office.deadlines(kind, category, opened_at)
+    began_at, *before, first_response_at, escalated_at = map(_time, times)
+    assert began_at is not None  # the column has no NULL
+    first, due = office.deadlines(kind, category, began_at)
     after = [due, before[1] if first_response_at is not None else first]
     if before == after:
         return None
@@ -144,8 +144,8 @@ _KEEP = Statement(
 
 _OPEN = Statement(
     f"""
-    SELECT a.id, a.kind, a.category, a.status, a.opened_at, a.due_at, a.first_response_due,
-      a.first_response_at, a.escalated_at
+    SELECT a.id, a.kind, a.category, a.status, coalesce(a.reopened_at, a.opened_at), a.due_at,
+      a.first_response_due, a.first_response_at, a.escalated_at
     FROM {{rows}} JOIN appeals a ON a.id > r.after
     WHERE a.status IN ('new', 'open', 'pending') AND NOT a.due_fixed
     ORDER BY a.id LIMIT {PORTION} {{lock:a}}

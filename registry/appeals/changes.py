@@ -17,7 +17,7 @@ from registry.appeals.choices import (
     clean_tags,
     is_of_team,
 )
-from registry.appeals.due import move_deadline
+from registry.appeals.due import move_deadline, restart_term
 from registry.appeals.history import History, note, turn
 from registry.appeals.locking import lock_appeal, number_of, refuse_merged
 from registry.appeals.notes import append_note
@@ -104,7 +104,10 @@ async def change_appeal(
         await _hand_over(session, appeal, target, history, by=by, reassign=change.reassign)
     if not isinstance(change.team, UnsetType) and change.team != appeal.team:
         await _transfer(session, appeal, change, history, by=by)
+    was_live = Status(appeal.status) in LIVE
     _move_along(appeal, change, history, now=now)
+    if not was_live and Status(appeal.status) in LIVE:
+        await restart_term(session, appeal, history, now=now)
     if not isinstance(change.category, UnsetType) and change.category != appeal.category:
         category = await check_category(session, change.category)
         if category is not None and category.team is not None and appeal.team is None:

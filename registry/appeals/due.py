@@ -1,4 +1,5 @@
-"""An appeal's deadlines: given at its opening, moved with its kind and category, or set by hand.
+"""An appeal's deadlines: given whenever it is opened, moved with its kind and category, or set by
+hand.
 
 As long as no hub has furnished the office (see registry.furnishing), none are kept.
 """
@@ -11,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.appeals.history import History, turn
 from registry.current_office import Office, office_of
-from registry.deadlines import latest_extension, whole_minute
+from registry.deadlines import latest_extension, restarted, whole_minute
 from registry.errors import BadValue
 from registry.models import Appeal
 from registry.queues import Standing, is_overdue
@@ -27,6 +28,27 @@ async def give_deadlines(session: AsyncSession, appeal: Appeal) -> None:
         appeal.first_response_due, appeal.due_at = office.deadlines(
             appeal.kind, appeal.category, appeal.opened_at
         )
+
+
+async def restart_term(
+    session: AsyncSession, appeal: Appeal, history: History, *, now: datetime
+) -> None:
+    """Let the term of an appeal that is opened again begin anew."""
+    office = await office_of(session)
+    new = restarted(
+        None if office is None else office.deadlines,
+        kind=appeal.kind,
+        category=appeal.category,
+        due_at=appeal.due_at,
+        due_fixed=appeal.due_fixed,
+        first_response_due=appeal.first_response_due,
+        first_response_at=appeal.first_response_at,
+        now=now,
+    )
+    for name, value in new._asdict().items():
+        turn(history, appeal, name, value)
+    turn(history, appeal, "reopened_at", now)
+    turn(history, appeal, "escalated_at", None)
 
 
 async def move_deadline(
@@ -49,7 +71,7 @@ async def move_deadline(
         _check(appeal, whole_minute(wanted), office, reason=reason)
         turn(history, appeal, "due_at", whole_minute(wanted))
     elif office is not None:
-        _, by_rules = office.deadlines(appeal.kind, appeal.category, appeal.opened_at)
+        _, by_rules = office.deadlines(appeal.kind, appeal.category, _began(appeal))
         turn(history, appeal, "due_at", by_rules)
     turn(history, appeal, "due_fixed", isinstance(wanted, datetime))
     if "due_at" in history and not _is_late(appeal, now):
@@ -60,6 +82,11 @@ _DECISIVE = frozenset({"kind", "category"})
 """What a deadline follows from, beside the moment of opening."""
 
 
+def _began(appeal: Appeal) -> datetime:
+    """Since when its present term runs."""
+    return appeal.reopened_at or appeal.opened_at
+
+
 def _check(appeal: Appeal, wanted: datetime, office: Office | None, *, reason: str | None) -> None:
     """A deadline that moves away needs a reason, and the law may have a say. Raises: BadValue."""
     if wanted < whole_minute(appeal.opened_at):
@@ -68,7 +95,7 @@ def _check(appeal: Appeal, wanted: datetime, office: Office | None, *, reason: s
         raise BadValue("reason", "A deadline is extended with a reason; say why.")
     if office is None:
         return
-    latest = latest_extension(appeal.kind, appeal.opened_at, office.calendar, office.terms)
+    latest = latest_extension(appeal.kind, _began(appeal), office.calendar, office.terms)
     if latest is not None and wanted > latest:
         shown = latest.astimezone(office.calendar.zone)
         raise BadValue(

@@ -74,8 +74,8 @@ COLUMNS: dict[str, Column] = {
     **{
         name: _time(name)
         for name in (
-            "resolved_at", "closed_at", "snoozed_until", "due_at", "first_response_due",
-            "escalated_at", "waiting_since",
+            "resolved_at", "closed_at", "reopened_at", "snoozed_until", "due_at",
+            "first_response_due", "escalated_at", "waiting_since",
         )
     },
 }  # fmt: skip

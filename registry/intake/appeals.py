@@ -46,6 +46,7 @@ def appeal_for(
         and item.sent_at - appeal.resolved_at < batch.rules.join_window
     ):
         _move(batch, appeal, Status.OPEN, "appeal.reopened", rows)
+        rows.reopened.append(appeal.id)
         return appeal
     return _new_appeal(conversation, item, rows, language)
 

@@ -19,6 +19,7 @@ from registry.intake.batch import (
     external,
 )
 from registry.intake.echoes import recognise_echoes
+from registry.intake.reopening import restart_terms
 from registry.intake.rows import Rows, attachment_row, message_row, write
 from registry.language import detect
 from registry.statements import Row
@@ -37,6 +38,7 @@ def store_messages(batch: Batch) -> Steps:
     for index, item in fresh:
         _place(batch, index, item, rows, albums)
     opened = yield from open_appeals(batch, rows)
+    yield from restart_terms(batch, rows)
     yield from write(batch, rows)
     yield from acknowledge(batch, opened)
 

@@ -72,6 +72,8 @@ class Rows:
     """By conversation: the citizen's last message and its time."""
     current: dict[int, int] = field(default_factory=dict)
     """By conversation: the appeal that was opened in it."""
+    reopened: list[int] = field(default_factory=list)
+    """Appeals that are opened again."""
     languages: dict[int, str] = field(default_factory=dict)
     """By contact: what they write in now."""
 

@@ -188,6 +188,28 @@ APPEALS = Statement(
     id=ID,
 )
 
+TERMS = Statement(
+    """
+    SELECT a.id, a.kind, a.category, a.due_fixed, a.due_at, a.first_response_due,
+      a.first_response_at
+    FROM {rows} JOIN appeals a ON a.id = r.id ORDER BY a.id
+    """,
+    id=ID,
+)
+
+SET_TERMS = Statement(
+    """
+    UPDATE appeals SET reopened_at = r.now, due_at = r.due_at, due_fixed = r.due_fixed,
+      first_response_due = r.first_response_due, escalated_at = NULL
+    FROM {rows} WHERE appeals.id = r.id
+    """,
+    id=ID,
+    due_at=TIME,
+    due_fixed=BOOL,
+    first_response_due=TIME,
+    now=TIME,
+)
+
 KNOWN = Statement(
     """
     SELECT e.channel, e.account, e.external_id, m.id, m.appeal_id, a.number

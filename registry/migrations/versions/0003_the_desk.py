@@ -279,6 +279,7 @@ def upgrade() -> None:
     op.add_column("accounts", sa.Column("stopped_by", sa.Text(), server_default="", nullable=False))
     op.add_column("appeals", sa.Column("district", sa.String(), nullable=True))
     op.add_column("appeals", sa.Column("outcome", sa.String(), nullable=True))
+    op.add_column("appeals", sa.Column("reopened_at", UtcTime(), nullable=True))
     op.add_column("appeals", sa.Column("snoozed_until", UtcTime(), nullable=True))
     op.add_column("appeals", sa.Column("waiting_since", UtcTime(), nullable=True))
     op.add_column("appeals", sa.Column("first_response_due", UtcTime(), nullable=True))
