@@ -418,7 +418,7 @@ def failure(
         )
     if code in _PERMISSION:
         return Misconfigured(
-            f"The token is not allowed to do this on {name}{words}.",
+            f"{name} does not allow the token to do this{words}.",
             cure=f"Give the token {product.permissions}, or make a new one that has them; and see "
             f"that the app has been granted them in App Review. {product.token_from}",
             code=number,

@@ -7,6 +7,7 @@ from typing import Any
 from hub.views import labels
 from hub.views.names import Names
 from hub.views.text import plain
+from hub.views.told import told
 from hub.web.i18n import deferred
 from hub.web.i18n import gettext as _
 from registry.inbox import Entry
@@ -26,10 +27,10 @@ def sentence(
     told = shown or _TOLD.get(entry.event)
     if told is not None:
         said = told(entry.data, names, moment)
-    elif entry.event == "appeal.changed":
-        said = "; ".join(_changes(entry.data, names, moment))
+    elif entry.event in {"appeal.changed", "appeal.term_restarted"}:
+        said = "; ".join(changes(entry.data, names, moment))
     elif entry.event == "appeal.change_undone":
-        said = _("undone") + ": " + "; ".join(_changes(entry.data, names, moment))
+        said = _("undone") + ": " + "; ".join(changes(entry.data, names, moment))
     elif entry.event.startswith("contact."):
         said = _("the channel told: %(event)s") % {"event": entry.event.removeprefix("contact.")}
     else:
@@ -39,7 +40,8 @@ def sentence(
     return _("%(who)s: %(what)s") % {"who": who, "what": said} if who else said
 
 
-def _changes(data: Mapping[str, Any], names: Names, moment: Callable[[datetime], str]) -> list[str]:
+def changes(data: Mapping[str, Any], names: Names, moment: Callable[[datetime], str]) -> list[str]:
+    """What was changed of an appeal, by what an entry of the journal holds."""
     said = []
     for field, turn in data.items():
         if not isinstance(turn, Mapping) or "to" not in turn:
@@ -121,15 +123,15 @@ def _reaction(data: Mapping[str, Any], _names: Names, _moment: Callable[[datetim
 
 
 def _delivery(state: str) -> Callable[..., str]:
-    def told(data: Mapping[str, Any], _names: Names, _moment: Callable[[datetime], str]) -> str:
+    def line(data: Mapping[str, Any], _names: Names, _moment: Callable[[datetime], str]) -> str:
         said = _("%(what)s: %(value)s") % {
             "what": _("a reply"),
             "value": labels.label(labels.STATES, state),
         }
         reason = data.get("reason")
-        return f"{said} ({plain(str(reason))})" if reason else said
+        return f"{said} ({plain(told(str(reason)))})" if reason else said
 
-    return told
+    return line
 
 
 def _opened(data: Mapping[str, Any], _names: Names, _moment: Callable[[datetime], str]) -> str:

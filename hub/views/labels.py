@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hub.views.text import linked, plain
+from hub.views.told import told
 from hub.web.i18n import deferred, gettext, pgettext
 
 CHANNELS = {
@@ -154,6 +155,7 @@ def globals_() -> dict[str, Any]:
         "language_label": lambda code: LANGUAGES.get(code, code),
         "linked": linked,
         "plain": plain,
+        "told": told,
         "span": span,
         "due_state": due_state,
     }

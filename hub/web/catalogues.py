@@ -19,9 +19,10 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 
 from hub.web.i18n import DOMAIN, FOLDER, LANGUAGES
+from hub.web.sentences import CONTEXT, sentences
 
 SOURCES = Path(__file__).parent.parent
-"""The folder whose messages are looked for."""
+"""The folder whose messages are looked for; what its neighbours tell the desk is found beside."""
 PLURALS = {
     "ru": "nplurals=3; plural=(n%10==1 && n%100!=11 ? 0 : "
     "n%10>=2 && n%10<=4 && (n%100<10 || n%100>=20) ? 1 : 2);",
@@ -69,6 +70,8 @@ def extracted(sources: Path = SOURCES) -> Catalog:
     ):
         place = f"{sources.name}/{Path(file).as_posix()}"
         found.add(message, None, [(place, 0)], auto_comments=comments, context=context)
+    for sentence, place in sentences(sources.parent):
+        found.add(sentence, None, [(place, 0)], context=CONTEXT)
     return found
 
 

@@ -6,10 +6,11 @@ the catalogues.
 """
 
 import gettext as catalogues
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -71,6 +72,18 @@ def pgettext(context: str, message: str) -> str:
 def npgettext(context: str, singular: str, plural: str, number: int) -> str:
     """The message of a context in the form that goes with a number."""
     return _CATALOGUES[current()].npgettext(context, singular, plural, number)
+
+
+@cache
+def messages(context: str, language: str) -> Mapping[str, str]:
+    """Everything that a context has in a language, by the message: to look for a finished text."""
+    catalogue: Mapping[object, str] = getattr(_CATALOGUES[language], "_catalog", {})
+    begins = f"{context}\x04"
+    return {
+        key.removeprefix(begins): said
+        for key, said in catalogue.items()
+        if isinstance(key, str) and key.startswith(begins)
+    }
 
 
 def deferred(message: str) -> str:

@@ -1,0 +1,104 @@
+"""What connectors and stores have said in English, in the operator's language.
+
+Their sentences come as finished text, from the database or from another process. The catalogue
+holds them with named holes (see `hub.web.sentences`); the text is found among them, said in the
+operator's language, and what filled the holes is put in again. What a provider was quoted with
+stays as it came, and so does a sentence that nobody knows.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+from hub.web.i18n import current, messages, pgettext
+from hub.web.sentences import CONTEXT, HOLE
+
+_REMEMBERED = 4096
+"""So many finished texts are not looked up twice."""
+
+
+def told(text: str) -> str:
+    """The text in the language in use, as far as it is known."""
+    return _told(" ".join(text.split()), current())
+
+
+def _kinds() -> Mapping[str, str]:
+    """The kinds of file, as they stand in a hole."""
+    return {
+        "photo": pgettext("told", "photo"),
+        "video": pgettext("told", "video"),
+        "audio": pgettext("told", "audio"),
+        "voice": pgettext("told", "voice"),
+        "document": pgettext("told", "document"),
+        "sticker": pgettext("told", "sticker"),
+        "location": pgettext("told", "location"),
+        "contact": pgettext("told", "contact"),
+    }
+
+
+class _Form(NamedTuple):
+    """A sentence with holes, and how it reads in another language."""
+
+    shape: re.Pattern[str]
+    translation: str
+
+
+@lru_cache(_REMEMBERED)
+def _told(text: str, language: str) -> str:
+    whole = _whole(text, language)
+    if whole is not None:
+        return whole
+    for end in reversed([found.start() for found in re.finditer(r"(?<=[.]) ", text)]):
+        head, tail = text[:end], text[end + 1 :]
+        known, rest = _whole(head, language), _whole(tail, language)
+        if known is not None:
+            return f"{known} {rest or _told(tail, language)}"
+        if rest is not None:
+            return f"{_told(head, language)} {rest}"
+    return text
+
+
+def _whole(text: str, language: str) -> str | None:
+    """The text as one sentence of ours, None where it is none."""
+    if text in messages(CONTEXT, language):
+        return messages(CONTEXT, language)[text]
+    for form in _forms(language):
+        found = form.shape.fullmatch(text)
+        if found is not None:
+            filled = {name: _filling(said, language) for name, said in found.groupdict().items()}
+            return form.translation.format_map(filled)
+    return None
+
+
+def _filling(value: str, language: str) -> str:
+    """What stands in a hole: a kind of file, a sentence of ours, or whatever it is."""
+    if value in _kinds():
+        return _kinds()[value]
+    return _told(value, language) if value.endswith((".", ":")) else value
+
+
+@cache
+def _forms(language: str) -> list[_Form]:
+    """The sentences with holes, those with the most words of their own first."""
+    holed = [
+        (said, other) for said, other in messages(CONTEXT, language).items() if HOLE.search(said)
+    ]
+    holed.sort(key=lambda pair: (-len(HOLE.sub("", pair[0])), pair[0]))
+    return [_Form(_shape(said), other) for said, other in holed]
+
+
+def _shape(said: str) -> re.Pattern[str]:
+    """What finished texts of a sentence look like."""
+    seen: set[str] = set()
+    made = ""
+    for number, piece in enumerate(HOLE.split(said)):
+        if number % 2 == 0:
+            made += re.escape(piece)
+        elif piece in seen:
+            made += f"(?P={piece})"
+        else:
+            # What stands before a sentence of ours is not part of it.
+            made += f"(?P<{piece}>{'.*?' if made else '(?:(?![.] ).)*?'})"
+            seen.add(piece)
+    return re.compile(made)
