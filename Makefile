@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test check lint bench lock new-channel reference catalogues screenshots clean
+.PHONY: help setup run test check lint bench lock new-channel reference catalogues prompts screenshots clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,9 @@ lock: setup  ## pin every dependency with hashes, for every platform
 
 screenshots: setup  ## take docs/screenshots/ anew
 	$(BIN)/python -m docs.screenshots
+
+prompts: setup  ## speak the telephone's Kazakh lines that changed: needs espeak-ng and lame
+	$(BIN)/python -m hub.prompts
 
 catalogues: setup  ## put new messages into hub/locale/*/LC_MESSAGES/hub.po
 	$(BIN)/python -m hub.web.catalogues

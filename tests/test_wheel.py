@@ -55,6 +55,10 @@ def test_it_holds_what_runs_and_nothing_else(wheel: Path) -> None:
     for needed in (
         "config/hub.example.toml",
         "config/demo.toml",
+        "config/prompts.toml",
+        "registry/calls/sounds/manifest.json",
+        "registry/calls/sounds/kk/welcome.mp3",
+        "registry/calls/sounds/any/music.mp3",
         "connectors/telegram/sandbox.py",
         "registry/migrations/versions/0001_the_first_schema.py",
         "registry/migrations/script.py.mako",

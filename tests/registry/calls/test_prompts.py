@@ -96,7 +96,7 @@ def test_every_line_that_the_switchboard_names_has_words() -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Call) and _called(node.func) in _SAYING
         for argument in node.args[_SAYING[_called(node.func)] :]
-        if isinstance(argument, ast.Constant)
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
     }
     assert len(named) > 15
     assert named <= known
