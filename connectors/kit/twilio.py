@@ -24,6 +24,7 @@ from connectors.base import (
     SendError,
     Unreachable,
 )
+from connectors.kit.hooks import is_here
 from connectors.kit.lost_answers import unanswered, unreadable
 from connectors.kit.twilio_failures import ACTIVE_CURE, SIGN_IN_CURE, refused
 from registry.types import Attachment
@@ -106,8 +107,15 @@ class Client:
 
         Raises: SendError.
         """
+        return await self.create(lambda twilio: twilio.messages.create_async(**message))
+
+    async def create(self, operation: Callable[[Any], Awaitable[Any]]) -> str:
+        """Have Twilio make something that must not be made twice, and give its sid.
+
+        Raises: SendError, Uncertain where it may have been made.
+        """
         library, base_error = await self._open()
-        creating = library.messages.create_async(**message)
+        creating = operation(library)
         sid: object = None
         try:
             sid = (await creating).sid
@@ -261,6 +269,23 @@ def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T | None:
 
 
 # --- How the account is --------------------------------------------------------------------------
+
+
+def unusable_hook(hook: str, api_base: str) -> Misconfigured | None:
+    """Why Twilio would not deliver to this address; a sandbox takes any.
+
+    Source: https://www.twilio.com/docs/messaging/guides/track-outbound-message-status
+    """
+    if api_base != TWILIO:
+        return None
+    host = urlsplit(hook).hostname
+    if not is_here(hook) and "_" not in (host or ""):
+        return None
+    return Misconfigured(
+        f"Twilio delivers only to a public address without underscores, and public_url is on "
+        f"{host}.",
+        cure="Put the hub's public https address into public_url.",
+    )
 
 
 LOW_BALANCE = 5.0

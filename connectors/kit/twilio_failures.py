@@ -42,6 +42,10 @@ _CHANNEL_CURE = (
     "Look at the sender in the Twilio Console under Messaging, Senders, WhatsApp senders: it must "
     "be Online, and channels.{account}.from must be its number."
 )
+_CALLER_CURE = (
+    "Put one of the account's own numbers that can make calls (Console, Phone Numbers, Active "
+    "numbers) into channels.{account}.number."
+)
 _CALLBACK_CURE = (
     "Correct public_url: it must be the hub's public https address, without underscores."
 )
@@ -71,6 +75,22 @@ MEANINGS: dict[int, _Row] = {
     63020: (Misconfigured, "The WhatsApp sender's invitation was not accepted.", _CHANNEL_CURE),
     63051: (Misconfigured, "Meta has disabled the WhatsApp business account.", _CHANNEL_CURE),
     63112: (Misconfigured, "Meta has disabled the WhatsApp business account.", _CHANNEL_CURE),
+    # Calls
+    21205: (Misconfigured, "Twilio cannot ask the hub what to do with a call.", _CALLBACK_CURE),
+    21210: (Misconfigured, "Our number is not one that Twilio calls from.", _CALLER_CURE),
+    21214: (Rejected, "The number cannot be called.", ""),
+    21215: (
+        Rejected,
+        (
+            "The account may not call this country: allow it in Twilio's console, Voice, "
+            "Settings, Geo permissions, and call again."
+        ),
+        "",
+    ),
+    21216: (Rejected, "Twilio does not let the account call this number.", ""),
+    21219: (Rejected, "A trial account of Twilio's calls verified numbers only.", ""),
+    21220: (Rejected, "The call is over already.", ""),
+    10004: (Throttled, "As many calls go on as the Twilio account may have.", ""),
     # The recipient
     # One citizen abroad does not make the account unfit for all the others.
     21606: (

@@ -11,10 +11,10 @@ from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 
 from connectors.base import AccountSettings, Answer, Context, Diagnosis
 from connectors.kit.keys import ApiBase, matching
-from connectors.kit.twilio import TIMEOUT, TWILIO, Client
+from connectors.kit.twilio import TIMEOUT, TWILIO, Client, unusable_hook
 from connectors.kit.twilio_webhooks import Signatures
 from connectors.sms.entrances import entrances, point
-from connectors.sms.health import diagnose, unusable_hook
+from connectors.sms.health import diagnose
 from connectors.sms.limits import DEFAULT, WITH_FILES
 from connectors.sms.numbers import PHONE, SenderKind, address_of, kind_of, own_sender, point_of
 from connectors.sms.reading import STATUS, inbound

@@ -1,30 +1,11 @@
 """How an SMS account is: the Twilio account, its funds, our sender, and where it delivers to."""
 
-from urllib.parse import urlsplit
-
-from connectors.base import Diagnosis, Health, Misconfigured, SendError
+from connectors.base import Diagnosis, Health, SendError
 from connectors.kit.health import unreachable
-from connectors.kit.hooks import is_here, origin_of
-from connectors.kit.twilio import TWILIO, Client, account_trouble
+from connectors.kit.hooks import origin_of
+from connectors.kit.twilio import Client, account_trouble, unusable_hook
 from connectors.sms.entrances import Entrance, entrances
 from connectors.sms.numbers import SenderKind, kind_of
-
-
-def unusable_hook(hook: str, api_base: str) -> Misconfigured | None:
-    """Why Twilio would not deliver to this address; a sandbox takes any.
-
-    Source: https://www.twilio.com/docs/messaging/guides/track-outbound-message-status
-    """
-    if api_base != TWILIO:
-        return None
-    host = urlsplit(hook).hostname
-    if not is_here(hook) and "_" not in (host or ""):
-        return None
-    return Misconfigured(
-        f"Twilio delivers only to a public address without underscores, and public_url is on "
-        f"{host}.",
-        cure="Put the hub's public https address into public_url.",
-    )
 
 
 async def diagnose(client: Client, *, sender: str, hook: str, api_base: str) -> Diagnosis:
