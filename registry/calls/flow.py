@@ -283,18 +283,22 @@ def _left_queue(here: Here, heard: LeftQueue) -> Turn:
 
 def _left_message(here: Here, heard: LeftMessage) -> Turn:
     if not heard.recording:
-        return here.without("left").part()
-    voice = LeftVoice(recording=heard.recording, seconds=heard.seconds)
-    return here.having(voice).keeping(left="message").part("message_thanks")
+        return here.part()
+    return _with_voice(here, heard).part("message_thanks")
 
 
 def _too_late(here: Here, heard: ToFollow) -> Turn:
     """The call is over; what was recorded is a voicemail all the same."""
-    over = Turn(script=(HangUp(),))
-    if not isinstance(heard, LeftMessage) or not heard.recording:
-        return over
+    if isinstance(heard, LeftMessage) and heard.recording:
+        here = _with_voice(here, heard)
+    return Turn(script=(HangUp(),), facts=dict(here.kept), effects=here.effects)
+
+
+def _with_voice(here: Here, heard: LeftMessage) -> Here:
+    if here.kept.get("left") == "message":
+        return here  # told already
     voice = LeftVoice(recording=heard.recording, seconds=heard.seconds)
-    return replace(over, effects=(voice,), facts={**here.kept, "left": "message"})
+    return here.having(voice).keeping(left="message")
 
 
 def _again(here: Here) -> Turn:

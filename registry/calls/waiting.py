@@ -88,10 +88,9 @@ def chosen(here: Here, digits: str, *, step: str) -> Turn | None:
 
 def take_message(here: Here) -> Turn:
     """The voicemail; out of the queue first, where they are in it."""
-    left = here.keeping(left="message")
     if here.in_queue:
-        return left.turn(LeaveQueue(), step=MESSAGE, state="message")
-    return beep(left)
+        return here.turn(LeaveQueue(), step=MESSAGE, state="message")
+    return beep(here)
 
 
 def beep(here: Here) -> Turn:

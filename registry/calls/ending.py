@@ -1,0 +1,118 @@
+"""What a call came to that is over: its last word in the journal, and whether to call back.
+
+The caller holds the switchboard's lock, and commits.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from registry.calls.call_backs import CLOSED, MESSAGE, MISSED, missed, put_back, spoken, tried
+from registry.calls.hearing import HowEnded
+from registry.calls.matters import appeal_id_of, note_call
+from registry.calls.steps import ANNOUNCEMENT
+from registry.calls.tables import Call
+from registry.calls.turns import LeftVoice
+from registry.journal import CITIZEN, SYSTEM
+from registry.models import Appeal
+from registry.states import Status
+
+NOT_REACHED = frozenset({"abandoned", "closed", "failed"})
+"""What a call came to in which a citizen did not get what they called for."""
+
+_UNANSWERED: Mapping[HowEnded, str] = {
+    HowEnded.BUSY: "busy",
+    HowEnded.NO_ANSWER: "no_answer",
+    HowEnded.FAILED: "failed",
+}
+
+
+async def finish(session: AsyncSession, call: Call, *, how: HowEnded, now: datetime) -> None:
+    """Write down what the call came to. Its operators have left it."""
+    call.state, call.ended_at = "ended", call.ended_at or now
+    call.ended_as = what_became_of(call, how)
+    if call.waiting_since is not None and call.waited is None:
+        # Who called again waits on their old place, and yet only since they called.
+        until = call.answered_at or call.ended_at
+        call.waited = max(0.0, (until - max(call.waiting_since, call.started_at)).total_seconds())
+    await _call_back(session, call, how, now=now)
+    moved = await _note_answer(session, call, now=now) if call.ended_as == "answered" else {}
+    await note_call(
+        session,
+        call,
+        "call.ended",
+        actor=_actor(call),
+        now=now,
+        data={
+            "as": call.ended_as,
+            "direction": call.direction,
+            "waited": round(call.waited or 0),
+            "talked": round(call.talked),
+            **moved,
+        },
+        key=f"call:{call.id}:ended",
+    )
+
+
+async def left_voice(session: AsyncSession, call: Call, voice: LeftVoice, *, now: datetime) -> None:
+    """They left a message, and wait for an answer. It may be told after the call's end."""
+    over = call.ended_at is not None
+    if over and call.ended_as in NOT_REACHED:
+        call.ended_as = "message"
+    await missed(session, call, MESSAGE, now=now, again=not over)
+    data = {"seconds": round(voice.seconds)}
+    await note_call(session, call, "call.message_left", actor=CITIZEN, now=now, data=data)
+
+
+def what_became_of(call: Call, how: HowEnded) -> str:
+    """The one word for it. What ends in the greeting is a call like any other."""
+    if call.answered_at is not None:
+        return "answered"
+    if call.direction == "out":
+        return _UNANSWERED.get(how, "abandoned")
+    left = call.facts.get("left")
+    if isinstance(left, str):
+        return left
+    if "texted" in call.facts:
+        return "texted"
+    if call.step == ANNOUNCEMENT:
+        return "informed"
+    if how is HowEnded.FAILED:
+        return "failed"
+    return "abandoned" if call.open_hours else "closed"
+
+
+async def _call_back(session: AsyncSession, call: Call, how: HowEnded, *, now: datetime) -> None:
+    if call.ended_as == "answered":
+        await spoken(session, call.number, operator_id=call.operator_id, now=now)
+    elif call.direction == "out" and how is HowEnded.CANCELLED:
+        await put_back(session, call)
+    elif call.direction == "out":
+        await tried(session, call, now=now)
+    elif call.ended_as in NOT_REACHED:
+        await missed(session, call, MISSED if call.open_hours else CLOSED, now=now)
+
+
+async def _note_answer(session: AsyncSession, call: Call, *, now: datetime) -> dict[str, str]:
+    """Somebody spoke with the citizen, who waits for no first answer any more; what that moves."""
+    appeal_id = await appeal_id_of(session, call)
+    if appeal_id is None:
+        return {}
+    appeal = await session.get_one(
+        Appeal, appeal_id, with_for_update={"key_share": True}, populate_existing=True
+    )
+    appeal.first_response_at = appeal.first_response_at or call.answered_at
+    appeal.waiting_since, appeal.unread = None, 0
+    if appeal.due_at is None or appeal.due_at > now:
+        appeal.escalated_at = None  # a first answer was all that it was late with
+    if appeal.status != Status.NEW:
+        return {}
+    appeal.status = Status.OPEN.value
+    return {"from": Status.NEW.value, "to": Status.OPEN.value}
+
+
+def _actor(call: Call) -> str:
+    if call.ended_as == "answered" and call.operator_id is not None:
+        return f"operator:{call.operator_id}"
+    return CITIZEN if call.direction == "in" else SYSTEM
