@@ -16,10 +16,14 @@ from hub.web.sentences import CONTEXT, HOLE
 
 _REMEMBERED = 4096
 """So many finished texts are not looked up twice."""
+_LONGEST = 2000
+"""Characters of the longest text that is looked up: ours are far shorter."""
 
 
 def told(text: str) -> str:
     """The text in the language in use, as far as it is known."""
+    if len(text) > _LONGEST:
+        return text
     return _told(" ".join(text.split()), current())
 
 

@@ -134,6 +134,12 @@ def test_words_of_others_stay_and_sentences_of_ours_within_are_said_too(
         assert told(english) == english
 
 
+def test_an_endless_text_is_left_alone() -> None:
+    endless = "The message may have gone out. " * 1000
+    with use("ru"):
+        assert told(endless) == endless
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("language", OTHERS)
 async def test_the_channels_page_says_every_trouble_in_the_language_of_whoever_looks(
