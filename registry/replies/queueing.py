@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.access import visible_to
 from registry.appeals import change_appeal
+from registry.appeals.answering import answer_appeal
 from registry.appeals.locking import lock_appeal, refuse_merged
 from registry.drafts import forget_draft
 from registry.errors import KeyReused, NotFound, RegistryError
@@ -21,7 +22,6 @@ from registry.replies.collisions import check_colleagues
 from registry.replies.planning import Plan, kinds_of, planned, stored
 from registry.replies.snapshots import difference, snapshot
 from registry.replies.ways import Accounts, Kind, Way, carried_by, find_way, hold_way
-from registry.states import Status
 from registry.types import DeliveryState
 from registry.uploads import hold_uploads
 
@@ -199,16 +199,8 @@ async def _note(
 
 def _note_reply(appeal: Appeal, *, now: datetime) -> dict[str, Any]:
     """What a person's reply makes of the appeal, and what the journal tells of that."""
-    data: dict[str, Any] = {}
-    if appeal.status == Status.NEW:
-        data = {"from": appeal.status, "to": Status.OPEN}
-        appeal.status = Status.OPEN
+    data = answer_appeal(appeal, now=now)
     appeal.message_count += 1
-    appeal.unread = 0
-    appeal.waiting_since = None
-    appeal.first_response_at = appeal.first_response_at or now
-    if appeal.due_at is None or appeal.due_at > now:
-        appeal.escalated_at = None  # a first answer was all that it was late with
     appeal.last_message_at = max(appeal.last_message_at, now)
     return data
 

@@ -1,0 +1,105 @@
+"""What operators say of themselves at the phone: available or away, on which device, still there.
+
+The caller commits; within `switchboard.decision` whoever waits is offered to them at once.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, or_
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from registry.calls import duty
+from registry.calls.legs import give_up, live_leg
+from registry.calls.locking import lock_switchboard, tell_screens
+from registry.calls.tables import PhoneAgent
+from registry.errors import BadValue
+
+SILENCE = timedelta(seconds=45)
+"""After which a softphone that has not said that it is ready is taken for gone."""
+
+_DEVICE = re.compile(r"\+[1-9]\d{6,14}|sips?:[\w.+%~-]{1,64}@[\w.-]{1,128}(:\d{1,5})?")
+
+
+async def set_state(
+    session: AsyncSession, operator_id: int, state: str, *, reason: str = "", now: datetime
+) -> None:
+    """Take calls ("available"), or none ("away", with a reason of `duty.CHOSEN_REASONS`).
+
+    Of whoever is on the line, or writes things down, it tells what they do after. What rings at
+    somebody who goes away is offered to others. Raises: BadValue.
+    """
+    if state not in {duty.AVAILABLE, duty.AWAY}:
+        raise BadValue("state", "You can be available or away.")
+    if state == duty.AWAY and reason not in duty.CHOSEN_REASONS:
+        reasons = ", ".join(duty.CHOSEN_REASONS)
+        raise BadValue("reason", f"Tell why you are away: {reasons}.")
+    await lock_switchboard(session)
+    agent = await duty.hold_agent(session, operator_id, now=now)
+    if agent.state in {duty.BUSY, duty.WRAP_UP}:
+        agent.reason = reason if state == duty.AWAY else ""
+    elif state == duty.AVAILABLE:
+        duty.be_available(agent, now=now)
+    else:
+        leg = await live_leg(session, operator_id)
+        if leg is not None:
+            await give_up(session, leg, "declined", now=now)
+        duty.be_away(agent, reason, now=now)
+    await tell_screens(session)
+
+
+async def set_device(
+    session: AsyncSession, operator_id: int, device: str, *, now: datetime
+) -> None:
+    """Where it rings from now on: "" for the browser, a SIP address or a number in E.164.
+
+    Raises: BadValue.
+    """
+    if device and not _DEVICE.fullmatch(device):
+        raise BadValue(
+            "device", "A device is sip:name@host, a number such as +77172000000, or the browser."
+        )
+    await lock_switchboard(session)
+    (await duty.hold_agent(session, operator_id, now=now)).device = device
+    await tell_screens(session)
+
+
+async def seen(session: AsyncSession, operator_id: int, *, now: datetime) -> None:
+    """The operator's softphone is ready to ring: to be told more often than `SILENCE` lasts."""
+    await lock_switchboard(session)
+    (await duty.hold_agent(session, operator_id, now=now)).seen_at = now
+
+
+async def agents(session: AsyncSession) -> Sequence[PhoneAgent]:
+    """Everybody who has ever been at the phone."""
+    return (await session.exec(select(PhoneAgent).order_by(col(PhoneAgent.operator_id)))).all()
+
+
+def can_ring(now: datetime) -> ColumnElement[bool]:
+    """Whether there is something that rings: of a desk phone nobody can tell."""
+    return or_(col(PhoneAgent.device) != "", col(PhoneAgent.seen_at) >= now - SILENCE)
+
+
+def is_reachable(agent: PhoneAgent, now: datetime) -> bool:
+    """The same of one of them."""
+    return bool(agent.device) or (agent.seen_at is not None and agent.seen_at >= now - SILENCE)
+
+
+async def silent_agents(session: AsyncSession, *, now: datetime) -> Sequence[PhoneAgent]:
+    """Those who are available by their own word, but whose softphone is gone."""
+    gone = or_(col(PhoneAgent.seen_at).is_(None), col(PhoneAgent.seen_at) < now - SILENCE)
+    found = await session.exec(
+        select(PhoneAgent).where(PhoneAgent.state == duty.AVAILABLE, PhoneAgent.device == "", gone)
+    )
+    return found.all()
+
+
+async def sign_out(session: AsyncSession, agent: PhoneAgent, *, now: datetime) -> None:
+    """Offer them nothing any more, and what rings at them to others."""
+    leg = await live_leg(session, agent.operator_id)
+    if leg is not None:
+        await give_up(session, leg, "missed", now=now)
+    duty.be_away(agent, duty.SIGNED_OUT, now=now)
+    await tell_screens(session)

@@ -1,0 +1,83 @@
+"""What a caller's path depends on besides the call: the office, the queue, and who they are."""
+
+from datetime import datetime
+
+from sqlalchemy import exists
+from sqlalchemy import text as sql
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from registry.appeals.changes import Priority
+from registry.calls.flow import Facts
+from registry.calls.matching import Waiting, who_waits
+from registry.calls.tables import Call
+from registry.contacts.holding import PHONE
+from registry.models import LIVE, Appeal, Contact, ContactPoint
+from registry.office import get_setting
+from registry.office_shapes import Announcement, Telephone
+
+
+async def facts_of(session: AsyncSession, call: Call, *, now: datetime) -> Facts:
+    """The circumstances of a call as they are now."""
+    announcement = await get_setting(session, Announcement)
+    falls_silent = announcement.until is not None and announcement.until <= now
+    urgent, blocked = await _known_as(session, call.number)
+    return Facts(
+        open=call.open_hours,
+        telephone=await get_setting(session, Telephone),
+        announcement=announcement if announcement.on and not falls_silent else None,
+        remembered=await _remembered(session, call),
+        ahead=_ahead(await who_waits(session, now=now), call),
+        estimate=None,
+        agents_on=0,
+        urgent=urgent,
+        blocked=blocked,
+        texts=False,
+        now=now,
+    )
+
+
+def _ahead(queue: list[Waiting], call: Call) -> int:
+    """How many are served before them who may need the same operators."""
+    ahead = 0
+    for one in queue:
+        if one.call_id == call.id:
+            break
+        if _meet(one.language, call.language) and _meet(one.team, call.team):
+            ahead += 1
+    return ahead
+
+
+def _meet(one: str | None, other: str | None) -> bool:
+    return one is None or other is None or one == other
+
+
+async def _remembered(session: AsyncSession, call: Call) -> str | None:
+    """What was spoken with the number the last time."""
+    if not call.number:
+        return None
+    found = await session.exec(
+        select(Call.language)
+        .where(Call.number == call.number, col(Call.language).is_not(None), Call.id != call.id)
+        .order_by(col(Call.id).desc())
+        .limit(1)
+    )
+    return found.first()
+
+
+async def _known_as(session: AsyncSession, number: str) -> tuple[bool, bool]:
+    """Whether the number is of somebody with an open appeal that is urgent, and of one we block."""
+    if not number:
+        return False, False
+    urgent = exists().where(
+        col(Appeal.contact_id) == col(Contact.id),
+        col(Appeal.priority) == Priority.URGENT.value,
+        sql(LIVE),
+    )
+    found = await session.exec(
+        select(urgent, Contact.blocked_at)
+        .join(ContactPoint, col(ContactPoint.contact_id) == col(Contact.id))
+        .where(ContactPoint.scheme == PHONE, ContactPoint.value == number)
+    )
+    row = found.first()
+    return (False, False) if row is None else (bool(row[0]), row[1] is not None)

@@ -1,0 +1,158 @@
+"""What the provider is to do: written with the decision, carried out after, told if it failed.
+
+An order is carried at least once. Those of a call are carried one after the other, in the order of
+the decisions; those of different calls do not wait for each other.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import func
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from registry.calls.orders import Dial, HangUpCall, Hold, Move, Order, Release, Ring
+from registry.calls.tables import Call, CallLeg, CallOrder
+from registry.ids import new_id, parse_id
+
+LEASE_SECONDS = 20.0
+"""How long carrying an order may take: after that somebody else tries."""
+MOST_TRIES = 5
+PAUSE_SECONDS = 1.0
+"""Before the second try; twice as long before each that follows."""
+
+
+async def order(session: AsyncSession, call: Call, what: Order, *, now: datetime) -> None:
+    """Have it done after the commit, and after what was ordered for the call before."""
+    # Ids of two processes need not be in the order of their decisions.
+    last = await session.exec(
+        select(func.max(CallOrder.id)).where(
+            CallOrder.call_id == call.id, col(CallOrder.done_at).is_(None)
+        )
+    )
+    session.add(
+        CallOrder(
+            id=max(new_id(), (last.one() or 0) + 1),
+            call_id=call.id,
+            account=call.account,
+            order=msgspec.to_builtins(what),
+            made_at=now,
+        )
+    )
+    await session.flush()
+
+
+async def waiting_orders(session: AsyncSession, call_id: int) -> list[CallOrder]:
+    """What is to be done for a call still, oldest first."""
+    found = await session.exec(
+        select(CallOrder)
+        .where(CallOrder.call_id == call_id, col(CallOrder.done_at).is_(None))
+        .order_by(col(CallOrder.id))
+    )
+    return list(found)
+
+
+def read_order(row: CallOrder) -> Order:
+    """What is ordered."""
+    read: Order = msgspec.convert(row.order, Order)
+    return read
+
+
+async def cancel(session: AsyncSession, call_id: int, *kinds: type[Order], now: datetime) -> None:
+    """Let orders of a call be that nobody has begun to carry."""
+    for row in await waiting_orders(session, call_id):
+        if isinstance(read_order(row), kinds) and not _is_claimed(row, now):
+            row.done_at = now
+
+
+async def hang_up_leg(session: AsyncSession, call: Call, leg: CallLeg, *, now: datetime) -> None:
+    """Let a leg stop ringing, or end it: whatever the provider has made of it so far."""
+    for row in await waiting_orders(session, call.id):
+        what = read_order(row)
+        if isinstance(what, Ring) and what.leg == str(leg.id) and not _is_claimed(row, now):
+            row.done_at = now
+    if leg.external_id is not None:
+        await order(session, call, HangUpCall(call=leg.external_id), now=now)
+    # Otherwise it is being made just now, and hung up once it is known: see `was_made`.
+
+
+async def hang_up_citizen(session: AsyncSession, call: Call, *, now: datetime) -> None:
+    """End a citizen's side, or do not even dial it."""
+    await cancel(session, call.id, Dial, now=now)
+    if call.external_id is not None:
+        await order(session, call, HangUpCall(call=call.external_id), now=now)
+
+
+# --- Carrying -------------------------------------------------------------------------------------
+
+
+async def due_orders(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[CallOrder]:
+    """The oldest of each call that nobody carries and that need not wait."""
+    heads = (
+        select(func.min(CallOrder.id))
+        .where(col(CallOrder.done_at).is_(None))
+        .group_by(col(CallOrder.call_id))
+    )
+    found = await session.exec(
+        select(CallOrder)
+        .where(
+            col(CallOrder.id).in_(heads),
+            func.coalesce(col(CallOrder.claimed_until), now) <= now,
+        )
+        .order_by(col(CallOrder.id))
+        .limit(limit)
+    )
+    return found.all()
+
+
+async def is_moot(session: AsyncSession, call_id: int, what: Order) -> bool:
+    """Whether it is needed no more, or was done by somebody who died before they could say so."""
+    match what:
+        case Ring():
+            leg = await leg_of(session, what.leg)
+            return leg is None or leg.state != "ringing" or leg.external_id is not None
+        case Dial() | Move() | Hold() | Release():
+            call = await session.get(Call, call_id)
+            if call is None or call.ended_at is not None:
+                return True
+            return isinstance(what, Dial) and call.external_id is not None
+        case _:
+            return False
+
+
+async def was_made(session: AsyncSession, row: CallOrder, external_id: str, now: datetime) -> None:
+    """A call was begun: keep the provider's id of it, and end it where nobody wants it any more."""
+    what = read_order(row)
+    call = await session.get(Call, row.call_id)
+    if call is None:
+        return
+    wanted: CallLeg | Call | None = None
+    if isinstance(what, Ring):
+        wanted = await leg_of(session, what.leg)
+    elif isinstance(what, Dial):
+        wanted = call
+    if wanted is None:
+        return
+    if wanted.external_id is None:
+        wanted.external_id = external_id
+    if wanted.ended_at is not None or wanted.external_id != external_id:
+        await order(session, call, HangUpCall(call=external_id), now=now)
+
+
+async def leg_of(session: AsyncSession, name: str) -> CallLeg | None:
+    """The leg that an order or a delivery names."""
+    id_ = parse_id(name)
+    return None if id_ is None else await session.get(CallLeg, id_)
+
+
+def next_try(tries: int, now: datetime) -> datetime | None:
+    """When an order is tried again after so many tries; None for never."""
+    if tries >= MOST_TRIES:
+        return None
+    return now + timedelta(seconds=PAUSE_SECONDS * 2 ** (tries - 1))
+
+
+def _is_claimed(row: CallOrder, now: datetime) -> bool:
+    """Whether somebody may be carrying it just now."""
+    return row.claimed_until is not None and row.claimed_until > now
