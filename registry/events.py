@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
@@ -87,19 +87,22 @@ async def list_events(session: AsyncSession, asked: Asked) -> Events:
 
 HEADINGS = (
     "at", "source", "event", "actor", "name", "appeal", "message", "contact", "address", "data",
+    "what",
 )  # fmt: skip
 
 
-async def exported(database: Database, asked: Asked) -> AsyncIterator[str]:
+async def exported(
+    database: Database, asked: Asked, *, say: Callable[[str], str]
+) -> AsyncIterator[str]:
     """All that is asked for, as CSV: a few entries at a time, as there may be millions.
 
-    Raises: NoSuchPlace.
+    `say` tells in words what the code of an event means. Raises: NoSuchPlace.
     """
     yield written(HEADINGS)
     while True:
         async with database.read() as session:
             chunk = await _read(session, asked, limit=_CHUNK)
-        yield "".join(written(_cells(entry)) for entry in chunk)
+        yield "".join(written(_cells(entry, say)) for entry in chunk)
         if len(chunk) < _CHUNK:
             return
         asked = msgspec.structs.replace(asked, cursor=_place_of(chunk[-1]))
@@ -118,7 +121,7 @@ def written(cells: Iterable[str]) -> str:
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def _cells(entry: Happened) -> tuple[str, ...]:
+def _cells(entry: Happened, say: Callable[[str], str]) -> tuple[str, ...]:
     return (
         to_text(entry.at),
         entry.source,
@@ -130,6 +133,7 @@ def _cells(entry: Happened) -> tuple[str, ...]:
         entry.contact_id or "",
         entry.address,
         msgspec.json.encode(entry.data, order="sorted").decode() if entry.data else "",
+        say(entry.event),
     )
 
 

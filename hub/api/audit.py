@@ -1,15 +1,18 @@
 """The audit and the journal as one list, to look at and to take out."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
+from hub import audit_words
 from hub.api.exchange import invalid, json_response, read_query
 from hub.api.keys import PRINCIPAL
 from hub.api.route import Route
 from hub.keys import CLOCK, DATABASE
+from hub.web.pages import language_of
 from hub.web.sessions import client_address
 from registry.audit import audit
 from registry.events import MAX_LIMIT, Asked, Events, exported, list_events
@@ -52,6 +55,7 @@ async def export(request: web.Request) -> web.StreamResponse:
     asked, database = read_query(request, AuditFilter), request.config_dict[DATABASE]
     wanted, principal = asked_of(asked), request[PRINCIPAL]
     now, address = request.config_dict[CLOCK](), client_address(request)
+    say = partial(audit_words.event_in, language_of(request))
     chosen = {name: str(value) for name, value in structs.asdict(asked).items() if value}
     if request.method == "GET":
         async with database.write() as session:
@@ -70,7 +74,7 @@ async def export(request: web.Request) -> web.StreamResponse:
     if request.method == "HEAD":
         return response
     await response.write("\ufeff".encode())  # so that spreadsheets take it for UTF-8
-    async for lines in exported(database, wanted):
+    async for lines in exported(database, wanted, say=say):
         await response.write(lines.encode("utf-8", "replace"))
     await response.write_eof()
     return response

@@ -1,19 +1,25 @@
 """The audit page: who saw and did what."""
 
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
+from hub import audit_words
 from hub.api.audit import AuditQuery, asked_of
 from hub.keys import DATABASE, SETTINGS
 from hub.problems import Problem
 from hub.views import shell
+from hub.views.journal_lines import changes
+from hub.views.names import Names
+from hub.web import i18n
 from hub.web.i18n import deferred
 from hub.web.pages import Page, render
-from registry.events import Asked, NoSuchPlace, list_events
+from registry.events import Asked, Happened, NoSuchPlace, list_events
 from registry.operators import Role
 
 KINDS = {
@@ -24,9 +30,19 @@ KINDS = {
     "contact.": deferred("Contacts"),
     "file.": deferred("Files taken"),
     "session.": deferred("Signing in"),
+    "password.": deferred("Passwords"),
+    "second_factor.": deferred("Second factors"),
+    "token.": deferred("Tokens"),
     "operator.": deferred("Operators"),
+    "team.": deferred("Teams"),
+    "saved_": deferred("Saved replies and views"),
+    "categor": deferred("Categories"),
+    "calendar.": deferred("Calendar"),
+    "call.": deferred("Calls"),
+    "prompt.": deferred("What the telephone says"),
     "account.": deferred("Accounts"),
     "office.": deferred("Office"),
+    "audit.": deferred("The audit itself"),
 }
 """What can be chosen: the beginnings of the events' names."""
 
@@ -51,12 +67,26 @@ async def page(request: web.Request) -> web.StreamResponse:
         kinds=KINDS,
         query=query,
         found=found,
+        who=audit_words.actor,
+        what=audit_words.event,
+        changed=_changed(around.names, zone),
         next_address=None
         if found.next is None
         else "/audit?" + urlencode({**query, "cursor": found.next}),
         export="/api/v1/audit.csv?" + urlencode(_exported(query, asked)),
         **shell.shown(around),
     )
+
+
+def _changed(names: Names, zone: ZoneInfo) -> Callable[[Happened], str]:
+    """What tells, in words, what was changed of an appeal; empty where that is no matter."""
+
+    def told(entry: Happened) -> str:
+        if entry.event not in {"appeal.changed", "appeal.change_undone"}:
+            return ""
+        return "; ".join(changes(entry.data, names, partial(i18n.moment, zone=zone)))
+
+    return told
 
 
 def _asked(query: dict[str, str], zone: ZoneInfo, *, cursor: str) -> Asked:

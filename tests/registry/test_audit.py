@@ -171,7 +171,7 @@ async def test_all_of_it_is_taken_out_as_a_table(
 ) -> None:
     dana, _, number = past
     monkeypatch.setattr("registry.events._CHUNK", 2)
-    lines = "".join([chunk async for chunk in exported(database, Asked())])
+    lines = "".join([chunk async for chunk in exported(database, Asked(), say=str.upper)])
     heads, *rows = csv.reader(io.StringIO(lines))
     assert tuple(heads) == HEADINGS
     async with database.read() as session:
@@ -181,6 +181,7 @@ async def test_all_of_it_is_taken_out_as_a_table(
     assert changed["at"].endswith("Z")
     assert (changed["source"], changed["actor"], changed["name"]) == ("journal", dana.actor, "Dana")
     assert (changed["appeal"], changed["message"], changed["contact"]) == (number, "7", "8")
+    assert changed["what"] == "APPEAL.CHANGED"
     assert changed["data"] == '{"status":{"from":"new","to":"open"}}'
 
 
