@@ -10,12 +10,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.calls.call_backs import CLOSED, MESSAGE, MISSED, missed, put_back, spoken, tried
 from registry.calls.hearing import HowEnded
-from registry.calls.matters import appeal_id_of, note_call
+from registry.calls.matters import appeal_of, note_call
 from registry.calls.steps import ANNOUNCEMENT
 from registry.calls.tables import Call
 from registry.calls.turns import LeftVoice
 from registry.journal import CITIZEN, SYSTEM
-from registry.models import Appeal
 from registry.states import Status
 
 NOT_REACHED = frozenset({"abandoned", "closed", "failed"})
@@ -96,12 +95,9 @@ async def _call_back(session: AsyncSession, call: Call, how: HowEnded, *, now: d
 
 async def _note_answer(session: AsyncSession, call: Call, *, now: datetime) -> dict[str, str]:
     """Somebody spoke with the citizen, who waits for no first answer any more; what that moves."""
-    appeal_id = await appeal_id_of(session, call)
-    if appeal_id is None:
+    appeal = await appeal_of(session, call)
+    if appeal is None:
         return {}
-    appeal = await session.get_one(
-        Appeal, appeal_id, with_for_update={"key_share": True}, populate_existing=True
-    )
     appeal.first_response_at = appeal.first_response_at or call.answered_at
     appeal.waiting_since, appeal.unread = None, 0
     if appeal.due_at is None or appeal.due_at > now:

@@ -47,6 +47,16 @@ async def appeal_id_of(session: AsyncSession, call: Call) -> int | None:
     return None
 
 
+async def appeal_of(session: AsyncSession, call: Call) -> Appeal | None:
+    """The same, held until the transaction ends."""
+    appeal_id = await appeal_id_of(session, call)
+    if appeal_id is None:
+        return None
+    return await session.get_one(
+        Appeal, appeal_id, with_for_update={"key_share": True}, populate_existing=True
+    )
+
+
 async def note_call(
     session: AsyncSession,
     call: Call,
