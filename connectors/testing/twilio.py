@@ -382,7 +382,7 @@ class TwilioSandbox(Sandbox):
         self.admit(call)
         for one in self.numbers.values():
             if one.sid == call.params["sid"]:
-                form = _form(call)
+                form = form_of(call)
                 one.sms_url = form.get("SmsUrl", one.sms_url)
                 one.sms_method = form.get("SmsMethod", one.sms_method)
                 self.changed()
@@ -409,7 +409,7 @@ class TwilioSandbox(Sandbox):
     async def _update_service(self, call: Call) -> web.Response:
         self.admit(call)
         service = self._known_service(call)
-        service.inbound_request_url = _form(call).get(
+        service.inbound_request_url = form_of(call).get(
             "InboundRequestUrl", service.inbound_request_url
         )
         self.changed()
@@ -467,7 +467,7 @@ class TwilioSandbox(Sandbox):
         self.admit(call)
         if self.status != "active":
             raise refusal(403, 20005, "Account not active")
-        form = _form(call)
+        form = form_of(call)
         message = self._accepted(form)
         self.sent.append(message)
         self.arrived(message)
@@ -680,7 +680,8 @@ def _meta(key: str, call: Call) -> dict[str, Any]:
     }
 
 
-def _form(call: Call) -> MultiDict[str]:
+def form_of(call: Call) -> MultiDict[str]:
+    """The fields of a call's form. Raises: Refused."""
     kind = call.headers.get("Content-Type", "")
     if not kind.startswith("application/x-www-form-urlencoded"):
         raise refusal(415, 20415, "Unsupported Media Type")
