@@ -41,6 +41,7 @@ __all__ = [
     "Context",
     "Diagnoses",
     "Diagnosis",
+    "FallsBack",
     "FetchesMedia",
     "Forged",
     "Handshakes",
@@ -470,4 +471,14 @@ class Phones(Protocol):
 
     def pass_for(self, identity: str, *, seconds: int) -> str:
         """What a browser needs to be the device "client:<identity>". Raises: Misconfigured."""
+        ...
+
+
+@runtime_checkable
+class FallsBack(Protocol):
+    """A channel whose provider can be given a document for when the hub does not answer."""
+
+    def fallback(self, sounds: Mapping[str, str]) -> Answer:
+        """The document, which never changes. `sounds` are addresses of files by language, of words
+        that the provider has no voice for; they may not lie at the hub."""
         ...

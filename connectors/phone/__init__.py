@@ -1,0 +1,1 @@
+"""The telephone, through Twilio's Programmable Voice."""

@@ -1,0 +1,34 @@
+"""A hub that answers as a test says, and Twilio's telephone that asks it."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import aiohttp
+import pytest
+
+from connectors.phone.sandbox import ACCOUNT_SID, AUTH_TOKEN, NUMBER, PhoneSandbox
+from connectors.testing.scripted_hub import ScriptedHub
+
+MORNING = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[ScriptedHub]:
+    async with ScriptedHub() as running:
+        yield running
+
+
+@pytest.fixture
+async def twilio(scripted: ScriptedHub) -> AsyncIterator[PhoneSandbox]:
+    """The number's calls go to /call, their ends are told to /ended."""
+    async with PhoneSandbox(hub=scripted.url, start=MORNING) as running:
+        running.numbers[NUMBER].voice_url = "https://hub.example.kz/call"
+        running.numbers[NUMBER].status_callback = "https://hub.example.kz/ended"
+        yield running
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    headers = {"Authorization": aiohttp.encode_basic_auth(ACCOUNT_SID, AUTH_TOKEN)}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        yield session

@@ -1,0 +1,118 @@
+"""What a delivery of Twilio's tells of a call, in our words. Pure and without I/O.
+
+Sources: https://www.twilio.com/docs/voice/twiml#request-parameters,
+https://www.twilio.com/docs/voice/twiml/gather#action,
+https://www.twilio.com/docs/voice/twiml/enqueue#attributes-action-parameters,
+https://www.twilio.com/docs/voice/twiml/record#attributes-action-parameters,
+https://www.twilio.com/docs/voice/api/call-resource#statuscallback,
+https://www.twilio.com/docs/voice/twiml/conference#attributes-recording-status-callback
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from connectors.phone import addresses
+from connectors.phone.deliveries import Delivery, read
+from connectors.phone.reading import left_sound
+from registry.calls.hearing import (
+    Anything,
+    Arrived,
+    Ended,
+    LeftMessage,
+    LeftQueue,
+    LegAnswered,
+    LegEnded,
+    Pressed,
+    Rang,
+    Recorded,
+    Waits,
+)
+from registry.types import Envelope
+
+_KEYS = re.compile(r"[0-9*#]*")
+_MOVED = frozenset({"redirected", "redirected-from-bridged", "bridged", "bridging-in-process"})
+"""Results of a queue that we brought about. Nobody is dequeued by bridging here; it would be us."""
+_FAILED = frozenset({"queue-full", "error", "system-error"})
+
+
+def heard(envelope: Envelope, *, account: str) -> Anything | None:
+    """None for what changes nothing, and for actions that are not ours. Raises: Malformed."""
+    understand = _ACTIONS.get(envelope.action)
+    if understand is None:
+        return None
+    common = {"account": account, "at": envelope.received_at}
+    return understand(read(envelope), common)
+
+
+def _rang(told: Delivery, common: dict[str, Any]) -> Anything | None:
+    if told.is_of_a_device:
+        return None
+    if told.how is not None:  # the number's status callback has this address too
+        return _ended(told, common)
+    return Rang(**common, call=told.call, number=told.citizen, ours=told.ours)
+
+
+def _step(told: Delivery, common: dict[str, Any]) -> Anything | None:
+    common = {**common, "call": told.call, "known": told.known, "step": told.carried("at")}
+    if "asked" not in told.query and "Digits" not in told.fields:
+        return Arrived(**common)
+    digits = told.field("Digits")
+    return Pressed(**common, digits=digits if _KEYS.fullmatch(digits) else "")
+
+
+def _waits(told: Delivery, common: dict[str, Any]) -> Anything | None:
+    return Waits(**common, call=told.call, seconds=told.seconds("QueueTime") or 0.0)
+
+
+def _left_queue(told: Delivery, common: dict[str, Any]) -> Anything | None:
+    result = told.field("QueueResult").lower()
+    return LeftQueue(**common, call=told.call, moved=result in _MOVED, failed=result in _FAILED)
+
+
+def _left_message(told: Delivery, common: dict[str, Any]) -> Anything | None:
+    seconds = told.seconds("RecordingDuration") or 0.0
+    return LeftMessage(**common, call=told.call, recording=left_sound(told), seconds=seconds)
+
+
+def _ended(told: Delivery, common: dict[str, Any]) -> Anything | None:
+    if told.how is None or told.is_of_a_device:
+        return None
+    seconds = told.seconds("CallDuration")
+    return Ended(**common, call=told.call, known=told.known, how=told.how, seconds=seconds)
+
+
+def _leg_answered(told: Delivery, common: dict[str, Any]) -> Anything | None:
+    return LegAnswered(**common, call=told.call, leg=told.carried("leg"))
+
+
+def _leg_ended(told: Delivery, common: dict[str, Any]) -> Anything | None:
+    if told.how is None:
+        return None
+    return LegEnded(**common, call=told.call, leg=told.carried("leg"), how=told.how)
+
+
+def _recorded(told: Delivery, common: dict[str, Any]) -> Anything | None:
+    if told.field("RecordingStatus").lower() != "completed" or not told.recording:
+        return None
+    return Recorded(
+        **common,
+        call=told.call if told.field("CallSid") else "",  # a room's recording is of no one call
+        room=told.carried("room"),
+        recording=told.recording,
+        seconds=told.seconds("RecordingDuration") or 0.0,
+    )
+
+
+_ACTIONS: dict[str, Callable[[Delivery, dict[str, Any]], Anything | None]] = {
+    "": _rang,
+    addresses.STEP: _step,
+    addresses.WAIT: _waits,
+    addresses.QUEUE: _left_queue,
+    addresses.MESSAGE: _left_message,
+    addresses.FALLBACK_MESSAGE: _left_message,
+    addresses.LEG: _leg_answered,
+    addresses.LEG_STATUS: _leg_ended,
+    addresses.STATUS: _ended,
+    addresses.RECORDING: _recorded,
+}
