@@ -5,9 +5,11 @@ The caller holds the switchboard's lock, and commits.
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from registry.appeals.answering import answer_appeal
 from registry.calls.call_backs import CLOSED, MESSAGE, MISSED, missed, put_back, spoken, tried
 from registry.calls.hearing import HowEnded
 from registry.calls.matters import appeal_of, note_call
@@ -15,7 +17,6 @@ from registry.calls.steps import ANNOUNCEMENT
 from registry.calls.tables import Call
 from registry.calls.turns import LeftVoice
 from registry.journal import CITIZEN, SYSTEM
-from registry.states import Status
 
 NOT_REACHED = frozenset({"abandoned", "closed", "failed"})
 """What a call came to in which a citizen did not get what they called for."""
@@ -36,7 +37,7 @@ async def finish(session: AsyncSession, call: Call, *, how: HowEnded, now: datet
         until = call.answered_at or call.ended_at
         call.waited = max(0.0, (until - max(call.waiting_since, call.started_at)).total_seconds())
     await _call_back(session, call, how, now=now)
-    moved = await _note_answer(session, call, now=now) if call.ended_as == "answered" else {}
+    moved = await _note_answer(session, call) if call.ended_as == "answered" else {}
     await note_call(
         session,
         call,
@@ -93,19 +94,14 @@ async def _call_back(session: AsyncSession, call: Call, how: HowEnded, *, now: d
         await missed(session, call, MISSED if call.open_hours else CLOSED, now=now)
 
 
-async def _note_answer(session: AsyncSession, call: Call, *, now: datetime) -> dict[str, str]:
-    """Somebody spoke with the citizen, who waits for no first answer any more; what that moves."""
+async def _note_answer(session: AsyncSession, call: Call) -> dict[str, Any]:
+    """What was asked before they talked has been answered; it was told then, where it was known."""
     appeal = await appeal_of(session, call)
-    if appeal is None:
+    if appeal is None or appeal.waiting_since is None or call.answered_at is None:
         return {}
-    appeal.first_response_at = appeal.first_response_at or call.answered_at
-    appeal.waiting_since, appeal.unread = None, 0
-    if appeal.due_at is None or appeal.due_at > now:
-        appeal.escalated_at = None  # a first answer was all that it was late with
-    if appeal.status != Status.NEW:
+    if appeal.waiting_since > call.answered_at:
         return {}
-    appeal.status = Status.OPEN.value
-    return {"from": Status.NEW.value, "to": Status.OPEN.value}
+    return answer_appeal(appeal, now=call.answered_at)
 
 
 def _actor(call: Call) -> str:
