@@ -186,7 +186,7 @@ async def test_the_audit_is_read_page_by_page_and_taken_out_whole(
     assert taken.headers["Content-Disposition"].startswith('attachment; filename="audit-2026-03-02')
     rows = list(csv.DictReader(io.StringIO(taken.text.removeprefix("\ufeff"))))
     assert [row["event"] for row in rows] == found
-    assert {row["what"] for row in rows} == {"Was not let in", "Signed in"}
+    assert {row["what"] for row in rows} == {"Was not let in", "An operator signed in"}
     assert rows[1]["name"] == "'=Saule()"
     assert await audited(open_house, "audit.") == [("audit.taken", {"event": "session."})]
     for wrong in ("cursor=x", "operator=x", "since=yesterday", "since=0001-01-01T00:00:00%2B14:00"):

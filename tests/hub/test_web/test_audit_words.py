@@ -101,7 +101,7 @@ async def test_the_page_says_what_happened_and_what_was_changed(
     page = (await browser.get("/audit")).text
 
     for words in (
-        "Signed in",
+        "An operator signed in",
         "An appeal was registered",
         "Citizen",
         "program &lt;b&gt;",
