@@ -51,11 +51,12 @@ def acknowledge(batch: Batch, opened: Sequence[Opening]) -> Steps:
 
 
 def _text(batch: Batch, opening: Opening) -> str | None:
-    """What the citizen reads; None where they are not answered. What we wrote opens silently."""
+    """What the citizen reads; None where they are not answered. What we wrote opens silently, and
+    who calls is spoken to."""
     item = opening.item
     if batch.rules.acknowledge is None or not isinstance(item, InboundMessage):
         return None
-    if batch.now - item.sent_at > LATEST:
+    if item.call or batch.now - item.sent_at > LATEST:
         return None
     return batch.rules.acknowledge(
         channel=item.channel,

@@ -1,6 +1,7 @@
 """Which appeal a message belongs to: it joins its conversation's, reopens it, or opens another."""
 
 from collections.abc import Generator, Sequence
+from datetime import timedelta
 from typing import Any
 
 from registry.deadlines import DueTimes
@@ -36,6 +37,8 @@ def appeal_for(
         return _new_appeal(conversation, item, rows, language)
     if isinstance(item, Echo):
         return appeal
+    if item.call and not _is_of_that_day(batch, item, appeal):
+        return _new_appeal(conversation, item, rows, language)
     if appeal.status in LIVE:
         if appeal.status is Status.PENDING:
             _move(batch, appeal, Status.OPEN, "appeal.answered_by_citizen", rows)
@@ -49,6 +52,20 @@ def appeal_for(
         rows.reopened.append(appeal.id)
         return appeal
     return _new_appeal(conversation, item, rows, language)
+
+
+VOICEMAIL_WITHIN = timedelta(hours=1)
+"""Of the call in which it was left: midnight may have come between them."""
+
+
+def _is_of_that_day(batch: Batch, call: InboundMessage, appeal: Appeal) -> bool:
+    """Whether a call goes with the appeal: one that is open, and was opened on that day."""
+    if appeal.status not in LIVE:
+        return False
+    if call.attachments and call.sent_at - appeal.opened_at < VOICEMAIL_WITHIN:
+        return True
+    zone = batch.rules.zone
+    return call.sent_at.astimezone(zone).date() == appeal.opened_at.astimezone(zone).date()
 
 
 def open_appeals(batch: Batch, rows: Rows) -> Generator[Any, list[Row], Sequence[Opening]]:
@@ -88,7 +105,7 @@ def _move(batch: Batch, appeal: Appeal, status: Status, event: str, rows: Rows) 
 def _new_appeal(
     conversation: Conversation, item: Written, rows: Rows, language: str | None
 ) -> Appeal:
-    appeal = Appeal(new_id(), "", Status.NEW, None, is_new=True)
+    appeal = Appeal(new_id(), "", Status.NEW, None, opened_at=item.sent_at, is_new=True)
     conversation.appeal = appeal
     rows.appeals.append(Opening(appeal, conversation, item, language))
     rows.current[conversation.id] = appeal.id

@@ -84,6 +84,8 @@ class Appeal:
     """Empty for a new one until all new ones are numbered together."""
     status: Status
     resolved_at: datetime | None
+    opened_at: datetime
+    """Of a new one, when its first message was written."""
     is_new: bool = False
 
 

@@ -287,8 +287,11 @@ def _lock_appeals(batch: Batch) -> Steps:
             number=number,
             status=Status(status),
             resolved_at=None if resolved_at is None else from_stored(resolved_at),
+            opened_at=from_stored(opened_at),
         )
-        for id_, number, status, resolved_at in (yield sql.APPEALS, [(id_,) for id_ in ids])
+        for id_, number, status, resolved_at, opened_at in (
+            yield sql.APPEALS, [(id_,) for id_ in ids]
+        )
     }
     for conversation in conversations:
         if conversation.appeal_id is not None:

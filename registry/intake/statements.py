@@ -182,7 +182,7 @@ ADD_CONVERSATIONS = Statement(
 
 APPEALS = Statement(
     """
-    SELECT a.id, a.number, a.status, a.resolved_at
+    SELECT a.id, a.number, a.status, a.resolved_at, a.opened_at
     FROM {rows} JOIN appeals a ON a.id = r.id ORDER BY a.id {lock:a}
     """,
     id=ID,
