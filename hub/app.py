@@ -26,7 +26,7 @@ from aiohttp import web
 from config.settings import Settings
 from connectors.base import Connector, Registers, SendError
 from connectors.discovery import open_accounts
-from hub import api, files, live, tracking, views, webhooks
+from hub import api, files, live, sounds, tracking, views, webhooks
 from hub.api.keys import REPLAY
 from hub.context import context_of
 from hub.health import healthz, readyz
@@ -233,6 +233,7 @@ def application(hub: Hub) -> web.Application:
     app.router.add_get("/metrics", hub.metrics.expose)
     webhooks.add_routes(app)
     files.add_routes(app)
+    sounds.add_routes(app)
     tracking.add_routes(app)
     static.add_routes(app)
     views.add_routes(app)

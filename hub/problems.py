@@ -23,6 +23,7 @@ from registry.appeals import (
     NotAllowed,
     NotUndoable,
 )
+from registry.calls.sound_length import NotASound, SoundTooLong
 from registry.contacts import BadPoint, UnknownPerson
 from registry.drafts import DraftChanged
 from registry.errors import (
@@ -168,6 +169,13 @@ def of_registry(error: RegistryError) -> Problem:
             return Problem(403, "forbidden", detail)
         case TooLarge():
             return Problem(413, "too_large", detail, limit=error.limit)
+        case NotASound():
+            return Problem(400, "not_a_sound", detail, pointer="/file")
+        case SoundTooLong():
+            return Problem(
+                400, "sound_too_long", detail, pointer="/file",
+                seconds=error.seconds, limit=error.limit,
+            )  # fmt: skip
         case BadPoint() | UnknownPerson():
             return Problem(400, "invalid", detail, pointer="/contact")
         case Taken():

@@ -96,6 +96,8 @@ _IN_PATH = {
     "session": {"type": "string"},
     "code": {"type": "string", "pattern": CODE.removesuffix(r"\Z") + "$"},
     "day": {"type": "string", "format": "date"},
+    "prompt": {"type": "string", "pattern": r"^[a-z][a-z0-9_]{0,31}$"},
+    "language": {"type": "string", "enum": ["kk", "ru", "en", "any"]},
 }
 
 

@@ -31,22 +31,8 @@ _MAX_FIELDS = 16
 
 async def upload(request: web.Request) -> web.Response:
     """`POST uploads`: multipart/form-data, streamed, with the file in the field `file`."""
-    limit = request.config_dict[SETTINGS].media.max_bytes
-    if request.content_type != "multipart/form-data":
-        raise Problem(
-            415,
-            "unsupported_media_type",
-            f"The body is {request.content_type}; send multipart/form-data.",
-            headers={"Accept": "multipart/form-data"},
-        )
-    if request.content_length is not None and request.content_length > limit + _SLACK_BYTES:
-        raise TooLarge(limit)
     media, database = request.config_dict[MEDIA], request.config_dict[DATABASE]
-    async with _reading():
-        reader = await request.multipart()
-    part = await _file(reader)
-    name = _clean_name(part.filename)
-    stored = await media.put(_chunks(part, reader), max_bytes=limit)
+    name, stored = await store_file(request, limit=request.config_dict[SETTINGS].media.max_bytes)
     row = _row(name, stored, request)
     try:
         async with database.write() as session:
@@ -56,6 +42,27 @@ async def upload(request: web.Request) -> web.Response:
         raise
     answer = shown(row)
     return json_response(answer, status=201, headers={"Location": attachment_url(answer.id)})
+
+
+async def store_file(request: web.Request, *, limit: int) -> tuple[str, Stored]:
+    """The form's file, its name cleaned, and where it lies in the media store by now.
+
+    Raises: Problem (400, 408, 415), TooLarge past `limit` bytes, Unavailable.
+    """
+    if request.content_type != "multipart/form-data":
+        raise Problem(
+            415,
+            "unsupported_media_type",
+            f"The body is {request.content_type}; send multipart/form-data.",
+            headers={"Accept": "multipart/form-data"},
+        )
+    if request.content_length is not None and request.content_length > limit + _SLACK_BYTES:
+        raise TooLarge(limit)
+    async with _reading():
+        reader = await request.multipart()
+    part = await _file(reader)
+    name = _clean_name(part.filename)
+    return name, await request.config_dict[MEDIA].put(_chunks(part, reader), max_bytes=limit)
 
 
 async def remove(request: web.Request) -> web.Response:

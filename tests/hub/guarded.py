@@ -24,9 +24,9 @@ from registry.models import (
     Message,
     Operator,
     SavedView,
-    metadata,
 )
 from registry.operators import Principal, Role, add_operator, principal_of
+from registry.schema import metadata
 from registry.sessions import Stage, digest_of, open_session
 from registry.teams import set_teams_of
 from tests.registry.samples import RULES, message, sender

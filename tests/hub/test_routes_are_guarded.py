@@ -33,6 +33,7 @@ OPEN = {
     "POST /hooks/{channel}/{account}/{action}", "GET /hooks/{channel}/{account}/{action}",
     "GET /files/{id}/{until}/{signature}/{name}",
     "GET /t/{number}/{code}",
+    "GET /prompts/{file}",  # what every caller hears anyway; the provider fetches it unsigned
     "GET /static/{version}/{path}",
     "GET /signin", "POST /signin",
     "GET /signin/code", "POST /signin/code",
@@ -75,6 +76,7 @@ NOBODYS = (
     "/api/v1/categories/{code}",
     "/api/v1/calendar/{day}",
     "/api/v1/saved-replies/{id}",
+    "/api/v1/telephone/prompts/{prompt}/{language}",
 )
 """Beginnings of addresses that name what belongs to no team: roles alone guard it."""
 

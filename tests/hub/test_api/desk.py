@@ -34,6 +34,7 @@ PROBLEM = "application/problem+json"
 PLACES = {
     "number": "ALM-2026-0000099", "id": "99", "channel": "telegram", "account": "main",
     "note": "99", "code": "roads.pothole", "day": "2026-05-08", "key": "day", "session": "abc",
+    "prompt": "goodbye", "language": "kk",
 }  # fmt: skip
 """What may stand in the addresses of routes."""
 
