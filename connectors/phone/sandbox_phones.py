@@ -1,6 +1,7 @@
 """People at a telephone: a citizen with a number, an operator with a softphone or on a desk."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from functools import partial
 from typing import TYPE_CHECKING
 
 from connectors.phone.sandbox_legs import ENDED, Heard, Leg
@@ -79,7 +80,7 @@ class Phone:
         return [heard.text for heard in self.heard if heard.what in {"say", "play"}]
 
     @property
-    def talks_to(self) -> frozenset[str]:
+    def talks_to(self) -> Set[str]:
         """Who hears them now, and is heard."""
         leg = self.leg
         if leg is None:
@@ -157,7 +158,7 @@ class Phone:
         """A call comes."""
         self.legs.append(leg)
         if self.answers_after is not None:
-            self.sandbox.time.begin_later(self.answers_after, self._answer(leg))
+            self.sandbox.time.begin_later(self.answers_after, partial(self._answer, leg))
         self.sandbox.changed()
 
     async def _answer(self, leg: Leg) -> None:

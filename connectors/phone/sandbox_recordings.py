@@ -166,7 +166,7 @@ def make(
         if hooks.address and "completed" in hooks.events:
             await tell(on, _callback(on, hooks, made))
 
-    on.time.begin_later(PROCESSING, finish())
+    on.time.begin_later(PROCESSING, finish)
     return made
 
 

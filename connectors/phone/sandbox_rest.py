@@ -59,7 +59,7 @@ class CallDesk:
         to, sender = self._ends(form)
         if form.get("ApplicationSid") and form["ApplicationSid"] not in self.on.applications:
             raise refusal(400, 21218, "ApplicationSid is not valid")
-        go = _instructions(form, required=True)
+        go, seconds = _instructions(form, required=True), _seconds(form)
         leg = self.on.new_leg(
             sender=sender,
             to=to,
@@ -71,8 +71,7 @@ class CallDesk:
             ),
             fallback=_fallback(form),
         )
-        seconds = _seconds(form) + self.on.ring_buffer
-        self.on.time.begin(place(self.on, leg, go, seconds=seconds))
+        self.on.time.begin(place(self.on, leg, go, seconds=seconds + self.on.ring_buffer))
         return answer(self.shown(leg), status=201)
 
     async def list_calls(self, call: Call) -> web.Response:

@@ -1,7 +1,7 @@
 """Time that goes on only when it is told to, and everything that waits in it."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
@@ -36,12 +36,12 @@ class SimulatedTime:
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
-    def begin_later(self, seconds: float, work: Coroutine[Any, Any, object]) -> None:
+    def begin_later(self, seconds: float, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
         """The same, after a time."""
 
         async def wait() -> None:
             await Bell(self).wait(self._now + timedelta(seconds=seconds))
-            await work
+            await work()
 
         self.begin(wait())
 

@@ -8,6 +8,7 @@ https://www.twilio.com/docs/usage/webhooks/getting-started-twilio-webhooks
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import format_datetime
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -123,7 +124,7 @@ async def tell(on: "PhoneSandbox", callback: Callback) -> None:
     on.told.append(callback)
     for delay in on.callbacks(callback):
         if delay > 0:
-            on.time.begin_later(delay, _post(on, callback))
+            on.time.begin_later(delay, partial(_post, on, callback))
         else:
             await _post(on, callback)
 
