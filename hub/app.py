@@ -26,13 +26,15 @@ from aiohttp import web
 from config.settings import Settings
 from connectors.base import Connector, Registers, SendError
 from connectors.discovery import open_accounts
-from hub import api, files, live, sounds, tracking, views, webhooks
+from hub import files, live, sounds, tracking, webhooks
+from hub.api import mounting
 from hub.api.keys import REPLAY
 from hub.context import context_of
 from hub.health import healthz, readyz
 from hub.keys import BUS, CLOCK, CONNECTORS, DATABASE, MEDIA, METERS, OFFICE, SETTINGS
 from hub.metrics import Metrics
 from hub.tracking import tracking_links
+from hub.views import pages
 from hub.web import static
 from hub.web.first_start import tell_setup_code
 from hub.web.oidc import PROVIDER, Provider
@@ -236,9 +238,9 @@ def application(hub: Hub) -> web.Application:
     sounds.add_routes(app)
     tracking.add_routes(app)
     static.add_routes(app)
-    views.add_routes(app)
+    pages.add_routes(app)
     live.add_routes(app, _feed(hub))
-    api.mount(app)
+    mounting.mount(app)
     return app
 
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from hub.keys import CLOCK, SETTINGS
@@ -72,9 +72,15 @@ class Page:
 
 
 def environment(found_everywhere: Mapping[str, Any]) -> Environment:
-    """The templates' environment, every template compiled."""
+    """The templates' environment. They are read at once, and each is compiled when it is first
+    asked for: all of them would keep a hub from its webhooks for a second at every start."""
+    texts = {
+        file.relative_to(FOLDER).as_posix(): (file.read_text("utf-8"), str(file), None)
+        for file in sorted(FOLDER.rglob("*"))
+        if file.suffix in {".html", ".svg", ".txt"}
+    }
     env = Environment(
-        loader=FileSystemLoader(FOLDER),
+        loader=FunctionLoader(texts.get),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -88,8 +94,6 @@ def environment(found_everywhere: Mapping[str, Any]) -> Environment:
     )
     env.globals.update(found_everywhere)
     env.filters["compact_json"] = compact_json
-    for name in env.list_templates(filter_func=_is_page):
-        env.get_template(name)
     return env
 
 
@@ -250,7 +254,3 @@ def _for_role(role: Role, handler: Handler) -> Handler:
         return await handler(request)
 
     return guarded
-
-
-def _is_page(name: str) -> bool:
-    return name.endswith((".html", ".svg", ".txt"))

@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from hub.views import PAGES
+from hub.views.pages import PAGES
 from hub.web.i18n import LANGUAGES
 from registry.operators import Role
 from registry.search.following import catch_up

@@ -17,7 +17,7 @@ from config.settings import Settings
 from hub.api.exchange import PREFIX
 from hub.api.routes import ROUTES
 from hub.app import application, open_hub
-from hub.views import PAGES
+from hub.views.pages import PAGES
 from registry.operators import Principal, Role
 from registry.teams import add_team
 from tests.conftest import FakeClock

@@ -10,7 +10,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
 from config.settings import MediaTable, Settings
-from hub import api
+from hub.api import mounting
+from hub.api.keys import REPLAY
 from hub.keys import BUS, CLOCK, CONNECTORS, DATABASE, MEDIA, OFFICE, SETTINGS
 from registry.current_office import CurrentOffice
 from registry.db import Database
@@ -43,7 +44,7 @@ async def desk(database: Database, clock: FakeClock, tmp_path: Path) -> AsyncIte
     now: Clock = clock
     app[CLOCK] = now
     app[OFFICE] = CurrentOffice(bare_office())
-    app[api.REPLAY] = replay
-    api.mount(app)
+    app[REPLAY] = replay
+    mounting.mount(app)
     async with TestClient(TestServer(app)) as client:
         yield Desk(client, database=database, media=media, clock=clock, bus=bus, replay=replay)

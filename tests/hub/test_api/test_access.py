@@ -8,7 +8,7 @@ import pytest
 import structlog
 from aiohttp import hdrs, web
 
-from hub import api
+from hub.api import mounting
 from hub.api.exchange import PREFIX
 from hub.api.route import Route
 from hub.api.routes import ROUTES
@@ -56,7 +56,7 @@ async def test_each_route_is_for_its_role_and_those_above(desk: Desk, route: Rou
 
 def test_every_route_that_is_served_stands_in_the_table() -> None:
     app = web.Application()
-    api.mount(app)
+    mounting.mount(app)
     [mounted] = [r for r in app.router.resources() if isinstance(r, web.PrefixedSubAppResource)]
     served = [
         (route.method, route.resource.canonical.removeprefix(PREFIX))

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from hub import api
+from hub.api import mounting
+from hub.api.exchange import PREFIX
 from hub.api.routes import ROUTES
 from tests.hub.test_api.desk import Desk
 
@@ -25,7 +26,7 @@ def walk(node: Any) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture
 def document() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(json.dumps(api.document()))
+    found: dict[str, Any] = json.loads(json.dumps(mounting.document()))
     return found
 
 
@@ -37,7 +38,7 @@ def test_every_route_is_in_it_and_nothing_else(document: dict[str, Any]) -> None
     }
     assert described == {(route.method, route.path) for route in ROUTES}
     assert document["openapi"] == "3.1.0"
-    assert document["servers"] == [{"url": api.PREFIX}]
+    assert document["servers"] == [{"url": PREFIX}]
 
 
 def test_every_reference_resolves_and_every_schema_is_used(document: dict[str, Any]) -> None:
