@@ -57,7 +57,7 @@ _KeySid: TypeAlias = Annotated[
 ]
 _KeySecret: TypeAlias = Annotated[
     SecretStr,
-    matching(r"([!-~]{8,128})?", "the secret is needed that the Console showed with the API key"),
+    matching(r"[!-~]{8,128}", "the secret is needed that the Console showed with the API key"),
 ]
 _ApplicationSid: TypeAlias = Annotated[
     str, matching(r"(AP[0-9a-f]{32})?", "AP and 32 digits are needed: the SID of a TwiML App")
@@ -76,14 +76,14 @@ class PhoneSettings(AccountSettings):
     """Ours, that citizens call and see."""
     api_key_sid: _KeySid = ""
     """The API key that makes browsers the operators' telephones."""
-    api_key_secret: _KeySecret = SecretStr("")
+    api_key_secret: _KeySecret | None = None
     twiml_app_sid: _ApplicationSid = ""
     """Where calls go that a browser begins by itself, which the hub needs none to."""
     api_base: ApiBase = TWILIO
 
     @model_validator(mode="after")
     def _key_is_whole(self) -> Self:
-        if bool(self.api_key_sid) != bool(self.api_key_secret.get_secret_value()):
+        if bool(self.api_key_sid) != (self.api_key_secret is not None):
             raise ValueError("api_key_sid and api_key_secret belong together: give both or neither")
         return self
 
@@ -145,7 +145,7 @@ class PhoneConnector:
 
     def hear(self, envelope: Envelope) -> Anything | None:
         """What happened to a call."""
-        return heard(envelope, account=self.account)
+        return heard(envelope, account=self.account, ours=self._settings.number)
 
     def speak(self, script: Script) -> Answer:
         """The script as TwiML."""
@@ -166,7 +166,7 @@ class PhoneConnector:
     def pass_for(self, identity: str, *, seconds: int) -> str:
         """An access token for the voice SDK."""
         settings = self._settings
-        if not settings.api_key_sid:
+        if settings.api_key_secret is None:
             table = f"channels.{self.name}.{self.account}"
             raise Misconfigured(
                 "Browsers cannot be telephones: the account has no API key.",

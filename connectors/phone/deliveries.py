@@ -93,7 +93,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
         """What our own address carried back. Raises: Malformed."""
         told = self.query.get(name, "")
         if not _OURS.fullmatch(told):
-            raise Malformed(f"The address lacks its {name}.")
+            raise Malformed(f"The address does not say which {name} it is of.")
         return told
 
     @property

@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from connectors.phone import addresses
 from connectors.phone.deliveries import Delivery, read
 from connectors.phone.reading import left_sound
@@ -36,13 +38,17 @@ _MOVED = frozenset({"redirected", "redirected-from-bridged", "bridged", "bridgin
 _FAILED = frozenset({"queue-full", "error", "system-error"})
 
 
-def heard(envelope: Envelope, *, account: str) -> Anything | None:
-    """None for what changes nothing, and for actions that are not ours. Raises: Malformed."""
+def heard(envelope: Envelope, *, account: str, ours: str) -> Anything | None:
+    """None for what changes nothing, and for actions that are not ours. `ours` is the account's
+    number. Raises: Malformed."""
     understand = _ACTIONS.get(envelope.action)
     if understand is None:
         return None
     common = {"account": account, "at": envelope.received_at}
-    return understand(read(envelope), common)
+    found = understand(read(envelope), common)
+    if isinstance(found, Rang) and not found.ours:  # the call came by SIP
+        return replace(found, ours=ours)
+    return found
 
 
 def _rang(told: Delivery, common: dict[str, Any]) -> Anything | None:
