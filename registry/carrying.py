@@ -39,6 +39,12 @@ async def carrier(
             code="account_missing",
             instead="Add it to the settings again, or reach the citizen another way.",
         )
+    if not capabilities.carries:
+        raise CannotCarry(
+            f"{channel} carries what is spoken, and nothing that is written.",
+            code="only_spoken",
+            instead="Call them, or write to another of their contact points.",
+        )
     state = await session.get(AccountState, (channel, account))
     if state is not None and not state.can_send:
         raise CannotCarry(

@@ -62,12 +62,13 @@ async def list_ways(
             found.append((thread, True))
     found += [(way, False) for way in await ways_elsewhere(session, appeal, accounts)]
     ways: list[WayNow] = []
-    default = thread is not None
+    can_be_written = thread is not None and not thread.is_spoken
+    default = can_be_written
     for way, private in found:
         refused = await refusal(session, way, appeal, Manner(private=private), now=now)
         by_template = await refusal(session, way, appeal, Manner(template=True), now=now)
-        first = way.kind is Kind.THREAD and not private
-        if thread is None and not default and refused is None:
+        first = way.kind is Kind.THREAD and not private and can_be_written
+        if not default and refused is None:
             default = first = True
         ways.append(
             WayNow(

@@ -32,6 +32,9 @@ class Reach(Struct, frozen=True, kw_only=True):
     """See `connectors.base.Initiates`."""
 
 
+SPOKEN_CHANNEL = "phone"
+"""Where nothing can be written, though its account be gone from the settings."""
+
 Accounts: TypeAlias = Mapping[AccountKey, Reach]
 """Those of the settings."""
 
@@ -72,6 +75,12 @@ class Way(Struct, frozen=True, kw_only=True):
             return None
         return self.reach.capabilities.of(public=self.conversation.public)
 
+    @property
+    def is_spoken(self) -> bool:
+        """People talk there, and nothing can be written."""
+        spoken = self.carries is not None and not self.carries.carries
+        return spoken or self.account.channel == SPOKEN_CHANNEL
+
     def leads_to(self, point: types.ContactPoint) -> bool:
         """Whether it ends at the point, by whatever name the channel has for it."""
         named = None if self.reach is None else self.reach.name_of(point)
@@ -88,13 +97,17 @@ async def find_way(
     manner: Manner,
     now: datetime,
 ) -> Way:
-    """The way that is meant; of an appeal without a thread the first that works. Locks nothing.
+    """The way that is meant; where there is no thread to write in the first that works.
+
+    Locks nothing.
 
     Raises: CannotCarry, when there is none.
     """
     thread = await thread_of(session, appeal, accounts)
     if via is None:
-        return thread or await _first_that_works(session, appeal, accounts, manner, now=now)
+        if thread is not None and not thread.is_spoken:
+            return thread
+        return await _first_that_works(session, appeal, accounts, manner, now=now)
     wanted = AccountKey(via.channel, via.account)
     ways = [thread] if thread is not None and not thread.conversation.public else []
     ways += await ways_elsewhere(session, appeal, accounts)
@@ -152,6 +165,7 @@ async def ways_elsewhere(session: AsyncSession, appeal: Appeal, accounts: Accoun
         .order_by(col(Conversation.id).desc())
     )
     known = [_open_way(Kind.ELSEWHERE, *row, accounts) for row in found]
+    known = [way for way in known if not way.is_spoken]
     known.sort(key=lambda way: _last_heard(way.conversation), reverse=True)
     known.sort(key=lambda way: way.conversation.appeal_id != appeal.id)
     taken = {(way.account, way.conversation.key) for way in known}
