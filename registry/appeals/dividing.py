@@ -15,11 +15,13 @@ from registry.appeals.history import History, note, turn
 from registry.appeals.locking import number_of, refuse_merged
 from registry.appeals.moving import (
     Moved,
+    conversations_at,
     counters_of,
     hold_appeals,
     is_counted,
     messages_of,
     move_messages,
+    point_conversations,
     share_times,
     take_back,
 )
@@ -58,7 +60,7 @@ async def split_appeal(
     """Open an appeal with messages of another; the new one, and the journal's entry.
 
     It is open since its first message came, as the law counts. What the citizen writes next joins
-    the old one.
+    the appeal that has their last message.
 
     Raises: NotFound, Merged, BadValue.
     """
@@ -72,7 +74,9 @@ async def split_appeal(
     session.add(own)
     await session.flush()
     before = counters_of(appeal, own)
+    pointing = await _ending_with(session, appeal, messages, chosen)
     await move_messages(session, [message.id for message in chosen], to=own)
+    await point_conversations(session, pointing, at=own, away_from=appeal)
     own.message_count = sum(map(is_counted, chosen))
     own.unread = len(_unread(appeal, messages) & {message.id for message in chosen})
     appeal.message_count -= own.message_count
@@ -80,6 +84,7 @@ async def split_appeal(
     await share_times(session, appeal, own, waiting_since=appeal.waiting_since)
     moved = Moved(
         messages=[str(message.id) for message in chosen],
+        conversations=[str(id_) for id_ in pointing],
         before=before,
         after=counters_of(appeal, own),
     )
@@ -121,6 +126,8 @@ async def unsplit_appeal(
     appeal, own = await hold_appeals(session, (number, entry.data["into"]), by=None)
     await refuse_merged(session, appeal)
     await take_back(session, entry, moved, appeal, out_of=own)
+    ids = [int(id_) for id_ in moved.conversations]
+    await point_conversations(session, ids, at=appeal, away_from=own)
     history: History = {}
     if not await messages_of(session, own):
         turn(history, own, "status", Status.CLOSED.value)
@@ -143,6 +150,18 @@ async def unsplit_appeal(
     )
     await session.flush()
     return number, undone
+
+
+async def _ending_with(
+    session: AsyncSession, appeal: Appeal, messages: Sequence[Message], chosen: Sequence[Message]
+) -> list[int]:
+    """The conversations at the appeal whose citizen wrote one of the chosen messages last."""
+    last = {
+        message.conversation_id: message.id for message in messages if message.direction == "in"
+    }
+    moving = {message.id for message in chosen}
+    at_appeal = await conversations_at(session, appeal)
+    return [id_ for id_ in at_appeal if last.get(id_) in moving]
 
 
 def _choose(appeal: Appeal, messages: Sequence[Message], ids: Collection[int]) -> list[Message]:

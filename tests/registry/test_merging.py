@@ -426,6 +426,17 @@ async def test_chosen_messages_become_an_appeal_of_their_own(database: Database)
     assert await write(database, "дальше", after=4) == number
 
 
+async def test_the_citizen_goes_on_with_the_matter_they_wrote_of_last(database: Database) -> None:
+    dana = await hire(database, "Dana")
+    number = await write(database, "фонарь", after=1)
+    await write(database, "мусор", after=2)
+    new, entry = await split(database, number, {"мусор"}, dana)
+    assert await write(database, "и запах", after=3) == new
+    await write(database, "яма", citizen="701", after=1)
+    await take_back(database, entry, dana)
+    assert await write(database, "когда?", after=4) == number
+
+
 async def test_an_appeal_is_divided_so_that_each_has_something_of_the_citizen(
     database: Database,
 ) -> None:
