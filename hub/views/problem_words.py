@@ -37,6 +37,7 @@ def _of_replies() -> dict[str, str]:
         "account_paused": _("The account is paused; a supervisor resumes it on the channels page."),
         "account_missing": _("The account is not in the settings any more."),
         "no_channel": _("This appeal has no channel to reply through."),
+        "only_spoken": _("Nothing can be written there: call them, or choose another way."),
         "no_way": _("The citizen cannot be reached this way."),
         "other_appeal": _("Another appeal is being talked about there; answer in that one."),
         "another_contact": _("Somebody else answers there now."),
