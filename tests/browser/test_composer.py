@@ -5,7 +5,7 @@ import zlib
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 from sqlmodel import col, select
 
 from connectors.telegram.sandbox import TelegramSandbox
@@ -97,6 +97,58 @@ async def test_a_reply_that_is_taken_back_never_goes_out_and_stands_in_the_compo
     async with desk.served.hub.database.read() as session:
         assert (await session.exec(select(Dispatch))).all() == []
     assert telegram.sent == []
+
+
+TEMPLATE = {
+    "id": "t1", "name": "Жауап", "language": "ru", "text": "Здравствуйте, {{1}}", "variables": ["1"],
+}  # fmt: skip
+
+
+async def test_a_template_that_is_taken_back_is_chosen_again_and_its_draft_is_the_hubs(
+    desk: Desk,
+) -> None:
+    page, number, _ = await opened(desk)
+    written: list[str] = []
+    content = {
+        "text": "", "mode": "reply", "uploads": [],
+        "template": {"id": "t1", "language": "ru", "variables": {"1": "Айгерім"}},
+    }  # fmt: skip
+    taken = {"number": number, "content": content, "uploads": [], "draft_version": 7}
+    refused = {
+        "parts": [], "unit": None, "limit": None, "language": None, "differs": False, "to": None,
+        "refusal": {"code": "window_closed", "reason": "Closed.", "instead": "Wait."},
+    }  # fmt: skip
+
+    async def ways(route: Route) -> None:
+        told = await (await route.fetch()).json()
+        told["items"][0]["templates"] = True
+        await route.fulfill(json=told)
+
+    async def drafts(route: Route) -> None:
+        if route.request.method != "GET":
+            written.append(route.request.method)
+        await route.fallback()
+
+    await page.route("**/ways", ways)
+    await page.route("**/draft", drafts)
+    await page.route("**/replies/preview", lambda route: route.fulfill(json=refused))
+    await page.route("**/templates", lambda route: route.fulfill(json={"items": [TEMPLATE]}))
+    await page.route("**/replies", lambda route: route.fulfill(status=202, json={"id": "1"}))
+    await page.route("**/messages/1", lambda route: route.fulfill(json=taken))
+    await page.reload()
+    chosen, variable = page.locator("[data-template] select"), page.locator('input[name="1"]')
+    await page.locator("reply-composer").evaluate("(composer) => { composer.dataset.hold = '30' }")
+    await chosen.select_option("0")
+    await variable.fill("Айгерім")
+    await page.locator("[data-send]").click()
+    await expect(chosen).to_have_value("")
+
+    await page.locator(".toast button").first.click()
+
+    await expect(chosen).to_have_value("0")
+    await expect(variable).to_have_value("Айгерім")
+    await expect(page.locator("[data-send]")).to_be_enabled()
+    assert written == []
 
 
 async def test_a_draft_outlives_the_page(desk: Desk) -> None:

@@ -317,36 +317,35 @@ class ReplyComposer extends HTMLElement {
     if (this.#seenThrough) body.seen_through = this.#seenThrough;
     if (evenSo) body.even_so = true;
     if (then) body.then = outcomeOf(then);
-    const [content, files] = [this.#content(), this.#files.kept];
     const message = await api("POST", `appeals/${this.number}/replies`, body, { idempotencyKey: this.#key });
     await this.#clear();
-    this.#offerUndo(message, content, files);
+    this.#offerUndo(message);
     document.dispatchEvent(new CustomEvent("tereze:thread", { detail: { number: this.number } }));
   }
 
-  #offerUndo(message, content, files) {
+  #offerUndo(message) {
     if (!this.#hold) return;
     toast(format(this.#said.sending, { n: this.#hold }), {
       seconds: this.#hold,
-      action: { label: this.#said.take_back, run: () => this.#takeBack(message, content, files) },
+      action: { label: this.#said.take_back, run: () => this.#takeBack(message) },
     });
   }
 
-  async #takeBack(message, content, files) {
+  async #takeBack(message) {
+    let taken;
     try {
-      await api("DELETE", `messages/${message.id}`);
+      taken = await api("DELETE", `messages/${message.id}`);
     } catch (error) {
       tell(error);
       return;
     }
     toast(this.#said.taken);
-    if (this.isConnected && !this.isDirty) {
-      this.#restore(content, files);
-      this.#changed();
+    // Where they write something else by now, or are elsewhere, it waits as the draft that the hub made.
+    if (this.isConnected && !this.isDirty && taken.number === this.number) {
+      this.#restore(taken.content, taken.uploads);
+      this.#draft.goOn(taken.draft_version);
+      this.#changed({ quietly: true });
       this.#text.focus();
-    } else {
-      // They are elsewhere by now: it waits for them as a draft.
-      api("PUT", `appeals/${this.number}/draft`, { content, version: null }).catch(tell);
     }
     document.dispatchEvent(new CustomEvent("tereze:thread", { detail: { number: this.number } }));
   }
@@ -369,6 +368,7 @@ class ReplyComposer extends HTMLElement {
     await this.#draft.finish();
     this.#text.value = "";
     this.#files.forget();
+    this.#templates.choose(null);
     this.#suggestions.called.clear();
     this.#seenThrough = null;
     this.#draft.begin();
@@ -379,10 +379,12 @@ class ReplyComposer extends HTMLElement {
   }
 
   #content() {
-    if (!this.isDirty) return null;
     const note = this.#mode === "note";
+    const template = note ? null : this.#templates.chosen;
+    if (!this.isDirty && !template) return null;
     return {
       text: this.#text.value,
+      ...(template ? { template } : {}),
       mode: this.#mode,
       uploads: this.#files.ids,
       ...(note ? { mentions: this.#suggestions.mentioned(this.#text.value) } : this.#ways.fields),
@@ -395,6 +397,7 @@ class ReplyComposer extends HTMLElement {
     this.#ways.chooseBy(content);
     this.#suggestions.call(content.mentions ?? []);
     this.#files.restore(uploads);
+    this.#templates.choose(content.template ?? null);
   }
 
   #elsewhere(draft) {

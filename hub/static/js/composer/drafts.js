@@ -58,6 +58,11 @@ export class Draft {
     this.#over = false;
   }
 
+  /** What the hub has kept under this version is what stands here. */
+  goOn(version) {
+    this.#version = version;
+  }
+
   /** The page goes away: what is not kept yet goes along with its end. */
   leave() {
     if (!this.#dirty || this.#over) return;

@@ -9,6 +9,7 @@ export class TemplatePicker {
   #select = null;
   #items = [];
   #account = "";
+  #meant = null;
 
   constructor(composer, said, changed) {
     this.#box = composer.querySelector("[data-template]");
@@ -33,7 +34,17 @@ export class TemplatePicker {
       this.#select.append(new Option(`${one.name} (${one.language})`, String(index)));
     }
     this.#select.addEventListener("change", () => this.#paint());
-    this.#box.replaceChildren(this.#select);
+    this.choose(this.#meant);
+  }
+
+  /** Choose what a draft says, now or as soon as templates are offered; null chooses none. */
+  choose(meant) {
+    this.#meant = meant;
+    if (!this.#select) return;
+    const at = this.#items.findIndex((one) => one.id === meant?.id && one.language === meant.language);
+    this.#select.value = at < 0 ? "" : String(at);
+    this.#paint();
+    for (const field of this.#box.querySelectorAll("input")) field.value = meant.variables[field.name] ?? "";
     this.#changed();
   }
 
