@@ -5,9 +5,8 @@ from datetime import datetime
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.appeals.answering import answer_appeal
-from registry.calls.matters import appeal_id_of, note_call
+from registry.calls.matters import appeal_of, note_call
 from registry.calls.tables import Call
-from registry.models import Appeal
 
 
 async def answered(session: AsyncSession, call: Call, *, now: datetime) -> None:
@@ -16,13 +15,9 @@ async def answered(session: AsyncSession, call: Call, *, now: datetime) -> None:
     Its appeal is answered by that, where it is known already: otherwise once the call is over.
     """
     call.answered_at = now
-    actor = f"operator:{call.operator_id}"
+    appeal = await appeal_of(session, call)
+    moved = {} if appeal is None else answer_appeal(appeal, now=now)
     await note_call(
-        session, call, "call.answered", actor=actor, now=now, key=f"call:{call.id}:answered"
-    )
-    appeal_id = await appeal_id_of(session, call)
-    if appeal_id is not None:
-        appeal = await session.get_one(
-            Appeal, appeal_id, with_for_update={"key_share": True}, populate_existing=True
-        )
-        answer_appeal(appeal, now=now)
+        session, call, "call.answered", actor=f"operator:{call.operator_id}", now=now, data=moved,
+        key=f"call:{call.id}:answered",
+    )  # fmt: skip

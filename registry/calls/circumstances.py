@@ -8,9 +8,11 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.appeals.changes import Priority
+from registry.calls.estimate import estimate, handling_times
 from registry.calls.flow import Facts
-from registry.calls.matching import Waiting, who_waits
+from registry.calls.matching import Waiting, who_is_on, who_waits
 from registry.calls.tables import Call
+from registry.calls.texting import can_text
 from registry.contacts.holding import PHONE
 from registry.models import LIVE, Appeal, Contact, ContactPoint
 from registry.office import get_setting
@@ -22,17 +24,20 @@ async def facts_of(session: AsyncSession, call: Call, *, now: datetime) -> Facts
     announcement = await get_setting(session, Announcement)
     falls_silent = announcement.until is not None and announcement.until <= now
     urgent, blocked = await _known_as(session, call.number)
+    ahead = _ahead(await who_waits(session, now=now), call)
+    on = [one for one in await who_is_on(session) if one.takes(call.language, call.team)]
+    handling = await handling_times(session, now=now)
     return Facts(
         open=call.open_hours,
         telephone=await get_setting(session, Telephone),
         announcement=announcement if announcement.on and not falls_silent else None,
         remembered=await _remembered(session, call),
-        ahead=_ahead(await who_waits(session, now=now), call),
-        estimate=None,
-        agents_on=0,
+        ahead=ahead,
+        estimate=estimate(ahead, handling, agents_on=len(on)),
+        agents_on=len(on),
         urgent=urgent,
         blocked=blocked,
-        texts=False,
+        texts=bool(call.number) and await can_text(session, call.number),
         now=now,
     )
 

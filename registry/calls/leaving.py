@@ -162,10 +162,21 @@ async def end_call(session: AsyncSession, call: Call, how: HowEnded, *, now: dat
     if call.ended_at is not None:
         return
     call.ended_at = now
-    await dismiss(session, call, await live_legs(session, call.id), now=now)
+    await clear(session, call, now=now)
     await cancel(session, call.id, Dial, Move, Hold, Release, now=now)
     await finish(session, call, how=how, now=now)
     await tell_screens(session)
+
+
+async def clear(session: AsyncSession, call: Call, *, now: datetime) -> None:
+    """Everybody out: the citizen talks with nobody any more, and waits for nobody."""
+    for leg in await live_legs(session, call.id):
+        if leg.state == "ringing":
+            await not_taken(session, call, leg, "withdrawn", now=now)
+        else:
+            spoke = is_in_room(call) and leg.operator_id == call.operator_id
+            await step_out(session, call, leg, spoke=spoke, now=now)
+        await hang_up_leg(session, call, leg, now=now)
 
 
 # --- How long -------------------------------------------------------------------------------------

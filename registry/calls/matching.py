@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import and_, bindparam, exists, not_
+from sqlalchemy import ColumnElement, and_, bindparam, exists, not_
 from sqlalchemy import select as columns
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
@@ -40,14 +40,18 @@ class Waiting(Struct, frozen=True, kw_only=True):
     since: datetime
 
 
-class Idle(Struct, frozen=True, kw_only=True):
-    """An operator who could take a call now."""
+class AtWork(Struct, frozen=True, kw_only=True):
+    """An operator who takes calls."""
 
     operator_id: int
     languages: frozenset[str]
     """Empty for all."""
     teams: frozenset[str]
-    since: datetime
+
+    def takes(self, language: str | None, team: str | None) -> bool:
+        """Whether they speak it (None: any will do), and it is their team's (None: everybody's)."""
+        speaks = language is None or not self.languages or language in self.languages
+        return speaks and (team is None or team in self.teams)
 
 
 class Pair(Struct, frozen=True):
@@ -70,26 +74,18 @@ async def match(session: AsyncSession, *, now: datetime) -> None:
 
 async def planned(session: AsyncSession, *, now: datetime) -> list[Pair]:
     """The offers that are to be made now."""
-    idle = list(await who_is_idle(session, now=now))
+    idle = await who_is_idle(session, now=now)
     if not idle:
         return []
     pairs = []
     for waiting in await who_waits(session, now=now):
-        fit = next((one for one in idle if takes(one, waiting)), None)
+        fit = next((one for one in idle if one.takes(waiting.language, waiting.team)), None)
         if fit is not None:
             pairs.append(Pair(waiting, fit.operator_id))
             idle.remove(fit)
             if not idle:
                 break
     return pairs
-
-
-def takes(operator: Idle, waiting: Waiting) -> bool:
-    """Whether the operator speaks the caller's language, and it is their team's call."""
-    speaks = (
-        waiting.language is None or not operator.languages or waiting.language in operator.languages
-    )
-    return speaks and (waiting.team is None or waiting.team in operator.teams)
 
 
 def _on_the_line(number: Any) -> Any:
@@ -148,35 +144,38 @@ def _turn(waiting: Waiting) -> tuple[bool, datetime, int]:
     return not waiting.urgent, waiting.since, waiting.call_id or waiting.call_back_id or 0
 
 
-async def who_is_idle(session: AsyncSession, *, now: datetime) -> Sequence[Idle]:
+async def who_is_idle(session: AsyncSession, *, now: datetime) -> list[AtWork]:
     """Those who could take a call, the one who has been idle longest first."""
     taken = exists().where(
         col(CallLeg.operator_id) == col(PhoneAgent.operator_id), col(CallLeg.state).in_(LIVE)
     )
+    return await _at_work(
+        session,
+        col(PhoneAgent.state) == duty.AVAILABLE,
+        col(PhoneAgent.idle_since).is_not(None),
+        can_ring(now),
+        not_(taken),
+    )
+
+
+async def who_is_on(session: AsyncSession) -> list[AtWork]:
+    """Those who take calls, whatever they are doing just now."""
+    return await _at_work(session, col(PhoneAgent.state) != duty.AWAY)
+
+
+async def _at_work(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[AtWork]:
     found = (
         await session.exec(
-            select(PhoneAgent.operator_id, PhoneAgent.idle_since, Operator.languages)
+            select(PhoneAgent.operator_id, Operator.languages)
             .join(Operator, col(Operator.id) == col(PhoneAgent.operator_id))
-            .where(
-                PhoneAgent.state == duty.AVAILABLE,
-                col(PhoneAgent.idle_since).is_not(None),
-                col(Operator.disabled_at).is_(None),
-                can_ring(now),
-                not_(taken),
-            )
+            .where(col(Operator.disabled_at).is_(None), *conditions)
             .order_by(col(PhoneAgent.idle_since), col(PhoneAgent.operator_id))
         )
     ).all()
-    teams = await _teams(session, [id_ for id_, _, _ in found])
+    teams = await _teams(session, [id_ for id_, _ in found])
     return [
-        Idle(
-            operator_id=id_,
-            languages=frozenset(languages),
-            teams=teams.get(id_, frozenset()),
-            since=since,
-        )
-        for id_, since, languages in found
-        if since is not None
+        AtWork(operator_id=id_, languages=frozenset(languages), teams=teams.get(id_, frozenset()))
+        for id_, languages in found
     ]
 
 

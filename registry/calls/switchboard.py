@@ -18,13 +18,14 @@ from registry.calls.ending import left_voice
 from registry.calls.flow import ToFollow, follow
 from registry.calls.hearing import Anything, Arrived, Ended, LegAnswered, LegEnded, Recorded
 from registry.calls.knowing import hold_call
-from registry.calls.leaving import dismiss, end_call, is_in_room, live_legs
+from registry.calls.leaving import clear, end_call, is_in_room
 from registry.calls.legs import LEFT_ROOM, answer_leg, give_up, leg_ended, leg_left, overdue_legs
 from registry.calls.locking import lock_switchboard, tell_screens
 from registry.calls.matching import match, needless, planned
 from registry.calls.script import HangUp, Script
 from registry.calls.steps import START
 from registry.calls.tables import Call
+from registry.calls.texting import send_links
 from registry.calls.turns import (
     ConsentsToRecord,
     Effect,
@@ -119,12 +120,11 @@ async def _go_on(
         call.urgent = facts.urgent
     turn = follow(call, heard, facts)
     before = call.state
+    if turn.state is not None and turn.state not in WITH_A_PERSON:
+        await clear(session, call, now=now)  # they chose something else, or have left the room
     _change(call, turn)
     for effect in turn.effects:
         await _bring_about(session, call, effect, now=now)
-    if call.state not in WITH_A_PERSON:
-        # They chose something else, or have left the room.
-        await dismiss(session, call, await live_legs(session, call.id), now=now)
     if is_in_room(call) and call.answered_at is None:
         await answered(session, call, now=now)
     if call.state != before:
@@ -149,7 +149,7 @@ async def _bring_about(session: AsyncSession, call: Call, effect: Effect, *, now
         case WantsCallBack(keeps_place=keeps_place):
             await want_call_back(session, call, keeps_place=keeps_place, now=now)
         case WantsText():
-            pass
+            await send_links(session, call, now=now)
         case LeftVoice():
             await left_voice(session, call, effect, now=now)
         case ConsentsToRecord(consents=consents):
