@@ -1,7 +1,7 @@
 """The telephone under the contract.
 
 It carries nothing that is written: so what is sent, and how a send fails, are no tests of it. How
-its orders go is in `test_phone_orders.py`.
+its orders go is in `test_phone_calls.py`.
 """
 
 import json
