@@ -35,6 +35,12 @@ class Call(Table, table=True):
         partial_index(
             "ix_calls_recording_until", "recorded_at", where="recording_attachment_id IS NOT NULL"
         ),
+        partial_index(
+            "uq_calls_recording_attachment_id",
+            "recording_attachment_id",
+            unique=True,
+            where="recording_attachment_id IS NOT NULL",
+        ),
     )
 
     id: int = own_id()
@@ -80,13 +86,18 @@ class Call(Table, table=True):
     "no_answer", "busy" or "failed"."""
     talked: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
     """Seconds with a person."""
+    wrapped_up: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
+    """Seconds for which operators then wrote down what it was about."""
+    outcome: str | None = None
+    """What came of it, as the last who talked with them says; see registry.calls.wrap_up."""
     swept_at: datetime | None = moment(nullable=True)
     """When the provider was last asked whether it still goes on."""
     record: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     """The caller heard the notice, and did not refuse."""
     recorded_at: datetime | None = moment(nullable=True)
+    """When the sound of it could be fetched."""
     recording_attachment_id: int | None = loose_id()
-    transcript: str = text_column()
+    """Heard by few, and kept for a while only: see registry.calls.recording."""
 
 
 class CallLeg(Table, table=True):
@@ -213,6 +224,24 @@ class CallOrder(Table, table=True):
     tries: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     done_at: datetime | None = moment(nullable=True)
     failure: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+
+
+class Transcript(Table, table=True):
+    """The words of a recording or a voicemail, as a machine understood them."""
+
+    __tablename__ = "transcripts"
+
+    attachment_id: int = Field(sa_column=Column(Id, primary_key=True, autoincrement=False))
+    """The sound."""
+    language: str | None = None
+    """That it was listened to in."""
+    text: str = text_column()
+    """Empty where nothing was understood."""
+    made_by: str
+    """The machine, such as "vosk"."""
+    made_at: datetime = moment()
+    failure: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    """Why there are none; it is not tried again."""
 
 
 class Prompt(Table, table=True):

@@ -121,11 +121,12 @@ def upgrade() -> None:
         sa.Column("ended_at", UtcTime(), nullable=True),
         sa.Column("ended_as", sa.String(), nullable=True),
         sa.Column("talked", sa.Float(), server_default="0", nullable=False),
+        sa.Column("wrapped_up", sa.Float(), server_default="0", nullable=False),
+        sa.Column("outcome", sa.String(), nullable=True),
         sa.Column("swept_at", UtcTime(), nullable=True),
         sa.Column("record", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("recorded_at", UtcTime(), nullable=True),
         sa.Column("recording_attachment_id", Id, nullable=True),
-        sa.Column("transcript", sa.Text(), server_default="", nullable=False),
         sa.ForeignKeyConstraint(
             ["operator_id"], ["operators.id"], name=op.f("fk_calls_operator_id")
         ),
@@ -157,7 +158,26 @@ def upgrade() -> None:
         postgresql_where=sa.text("recording_attachment_id IS NOT NULL"),
         sqlite_where=sa.text("recording_attachment_id IS NOT NULL"),
     )
+    op.create_index(
+        "uq_calls_recording_attachment_id",
+        "calls",
+        ["recording_attachment_id"],
+        unique=True,
+        postgresql_where=sa.text("recording_attachment_id IS NOT NULL"),
+        sqlite_where=sa.text("recording_attachment_id IS NOT NULL"),
+    )
     op.create_index("ix_calls_started_at_id", "calls", ["started_at", "id"], unique=False)
+
+    op.create_table(
+        "transcripts",
+        sa.Column("attachment_id", Id, autoincrement=False, nullable=False),
+        sa.Column("language", sa.String(), nullable=True),
+        sa.Column("text", sa.Text(), server_default="", nullable=False),
+        sa.Column("made_by", sa.String(), nullable=False),
+        sa.Column("made_at", UtcTime(), nullable=False),
+        sa.Column("failure", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("attachment_id", name=op.f("pk_transcripts")),
+    )
 
     op.create_table(
         "call_legs",
