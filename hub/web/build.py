@@ -15,12 +15,13 @@ from pathlib import Path
 from hub.web.catalogues import compiled, path_of
 from hub.web.i18n import LANGUAGES
 from hub.web.sprite import named, sprite
+from hub.web.tones import sounds
 from hub.web.vendor import LOCK, BuildError, copies, fetch, licences
 
 ROOT = Path(__file__).parent.parent.parent
 COMPRESSED = (".css", ".js", ".svg", ".json", ".webmanifest")
 """Files of these kinds get a sibling, if it is smaller."""
-_CODE = ("build.py", "catalogues.py", "sprite.py", "vendor.py")
+_CODE = ("build.py", "catalogues.py", "sprite.py", "tones.py", "vendor.py")
 _BUILT = ".built"
 """What was built from what: kept beside it."""
 
@@ -50,6 +51,7 @@ def build(root: Path) -> bool:
         made = {vendor / name: content for name, content in copies(modules).items()}
         made[vendor / "icons.svg"] = sprite(icons, modules).encode()
         made[vendor / "LICENSES.txt"] = licences(modules).encode()
+        made |= {vendor / "sounds" / f"{name}.wav": wav for name, wav in sounds().items()}
         for language in LANGUAGES:
             path = path_of(language, root / "hub" / "locale")
             made[path.with_suffix(".mo")] = compiled(language, root / "hub" / "locale")

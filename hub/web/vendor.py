@@ -18,11 +18,21 @@ MANIFEST = {
     "leaflet/images/marker-icon.png": "leaflet/dist/images/marker-icon.png",
     "leaflet/images/marker-icon-2x.png": "leaflet/dist/images/marker-icon-2x.png",
     "leaflet/images/marker-shadow.png": "leaflet/dist/images/marker-shadow.png",
+    "twilio-voice.js": "@twilio/voice-sdk/dist/twilio.min.js",
 }
 """The file in the vendor folder, and where in node_modules it comes from."""
 LOCK = "package-lock.json"
-_PACKAGES = ("htmx.org", "leaflet", "@tabler/icons")
-"""Of whom something is shipped, and with it their licence."""
+_PACKAGES = {
+    "htmx.org": "LICENSE",
+    "leaflet": "LICENSE",
+    "@tabler/icons": "LICENSE",
+    "@twilio/voice-sdk": "LICENSE.md",
+    "@twilio/voice-errors": None,
+    "events": "LICENSE",
+    "loglevel": "LICENSE-MIT",
+    "tslib": "LICENSE.txt",
+}
+"""Of whom something is shipped, and where their licence stands; None where it has no file."""
 _FETCH_TIMEOUT = 600.0
 """Seconds."""
 _MAP = re.compile(rb"\n?(?://|/\*)# sourceMappingURL=[^\n]*\s*\Z")
@@ -85,8 +95,8 @@ def copies(modules: Path) -> Mapping[str, bytes]:
 def licences(modules: Path) -> str:
     """The licence of each package of which something is shipped."""
     said = []
-    for package in _PACKAGES:
+    for package, file in _PACKAGES.items():
         about = json.loads((modules / package / "package.json").read_text("utf-8"))
-        text = (modules / package / "LICENSE").read_text("utf-8").strip()
+        text = (modules / package / file).read_text("utf-8").strip() if file else ""
         said.append(f"{package} {about['version']} ({about['license']})\n\n{text}\n")
     return f"\n{'-' * 80}\n\n".join(said)

@@ -12,6 +12,7 @@ import pytest
 
 from hub.web import build as building
 from hub.web.build import build
+from hub.web.tones import sounds
 from hub.web.vendor import LOCK, MANIFEST, BuildError, fetch
 
 ROOT = Path(__file__).parents[3]
@@ -74,6 +75,8 @@ def test_it_makes_what_the_pages_need(tree: Path) -> None:
         "hub/static/vendor/icons.svg.gz",
         "hub/static/vendor/leaflet/leaflet.css.gz",
         "hub/static/vendor/leaflet/leaflet.js.gz",
+        "hub/static/vendor/twilio-voice.js.gz",
+        *(f"hub/static/vendor/sounds/{name}.wav" for name in sounds()),
         "hub/static/js/app.js.gz",
         "hub/static/css/app.css.gz",
         *(f"hub/locale/{language}/LC_MESSAGES/hub.mo" for language in ("ru", "kk", "en")),
@@ -81,7 +84,8 @@ def test_it_makes_what_the_pages_need(tree: Path) -> None:
     css = tree / "hub" / "static" / "css" / "app.css"
     assert gzip.decompress(css.with_name("app.css.gz").read_bytes()) == css.read_bytes()
     licences = (tree / "hub" / "static" / "vendor" / "LICENSES.txt").read_text("utf-8")
-    for package in ("htmx.org 4.0.1 (", "leaflet 1.9.4 (", "@tabler/icons 3."):
+    shipped = ("htmx.org 4.0.1 (", "leaflet 1.9.4 (", "@tabler/icons 3.", "@twilio/voice-sdk 2.")
+    for package in shipped:
         assert package in licences
     for name in MANIFEST:
         content = (tree / "hub" / "static" / "vendor" / name).read_bytes()
