@@ -117,7 +117,7 @@ async def _gather(on: "PhoneSandbox", leg: Leg, verb: Element, document: Documen
     keys: list[str] = []
     leg.keys = keys
     barges = verb.on("bargeIn", default=True)
-    with leg.at("gather"):
+    with leg.at(leg.place or "gather"):
         try:
             with leg.as_long_as(lambda: not (keys and barges)):
                 for nested in verb.children:

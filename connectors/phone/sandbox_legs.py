@@ -45,16 +45,12 @@ class Wanted:
     events: frozenset[str] = frozenset({"completed"})
 
 
-class Interrupted(Exception):
-    """What the leg was doing is over."""
+class HungUp(Exception):
+    """The leg is over, and so is what it was doing."""
 
 
-class HungUp(Interrupted):
-    """So is the leg."""
-
-
-class Moved(Interrupted):
-    """It was sent elsewhere by the API."""
+class Moved(Exception):
+    """It was sent elsewhere by the API, out of what it was doing."""
 
     def __init__(self, go: Go) -> None:
         super().__init__(go.address)
@@ -107,7 +103,7 @@ class Leg:
     bridged: "Leg | None" = None
     """Whom it talks to outside of any conference."""
     bell: Bell = field(init=False)
-    _interruption: Interrupted | None = None
+    _moved: Go | None = None
     _scopes: list[_Scope] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -120,13 +116,11 @@ class Leg:
         if self.status in ENDED:
             return
         self.status, self.ended_at = status, self.time()
-        self._interruption = HungUp()
         self._ring()
 
     def move(self, go: Go) -> None:
         """Send it to another document, whatever it does."""
-        if not isinstance(self._interruption, HungUp):
-            self._interruption = Moved(go)
+        self._moved = go
         self._ring()
 
     def pick(self, how: Literal["answered", "declined"]) -> None:
@@ -161,11 +155,11 @@ class Leg:
 
     def check(self) -> None:
         """Raises: HungUp, Moved, and what ends an `as_long_as`."""
-        interruption = self._interruption
-        if isinstance(interruption, Moved):
-            self._interruption = None
-        if interruption is not None:
-            raise interruption
+        if self.status in ENDED:
+            raise HungUp
+        if (go := self._moved) is not None:
+            self._moved = None
+            raise Moved(go)
         for scope in self._scopes:
             if not scope.holds():
                 raise _Over(scope)

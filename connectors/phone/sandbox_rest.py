@@ -84,8 +84,8 @@ class CallDesk:
             and asked.get("From", leg.sender) == leg.sender
             and asked.get("Status", leg.status) == leg.status
             and asked.get("ParentCallSid", _parent(leg)) == _parent(leg)
-            and _within(asked, "StartTime", _start(leg))
-            and _within(asked, "EndTime", leg.ended_at)
+            and within(asked, "StartTime", _start(leg))
+            and within(asked, "EndTime", leg.ended_at)
         ]
         return paged(call, "calls", found, self.shown)
 
@@ -270,7 +270,7 @@ def paged(
     )
 
 
-def _within(asked: Any, name: str, at: datetime | None) -> bool:
+def within(asked: Any, name: str, at: datetime | None) -> bool:
     """Whether a moment lies where `StartTime`, `StartTime<` and `StartTime>` say: at or beyond."""
     day, before, after = (asked.get(name + sign) for sign in ("", "<", ">"))
     if not (day or before or after):

@@ -16,7 +16,7 @@ from connectors.phone import sandbox_sounds as sounds
 from connectors.phone.sandbox_legs import VERSION, Go
 from connectors.phone.sandbox_queues import Queue
 from connectors.phone.sandbox_recordings import Recording, url_of
-from connectors.phone.sandbox_rest import not_found, paged
+from connectors.phone.sandbox_rest import not_found, paged, within
 from connectors.phone.sandbox_rooms import Participant, Room
 from connectors.testing.sandbox import Call, Route, answer
 from connectors.testing.twilio import form_of
@@ -60,6 +60,7 @@ class RoomDesk:
             for room in reversed(self.on.rooms)
             if asked.get("FriendlyName", room.name) == room.name
             and asked.get("Status", room.status) == room.status
+            and within(asked, "DateCreated", room.created_at)
         ]
         return paged(call, "conferences", found, self._room)
 
@@ -190,7 +191,10 @@ class RoomDesk:
         found = [
             one
             for one in reversed(self.on.recordings.values())
-            if not one.deleted and of_call in {None, one.call} and of_room in {None, one.conference}
+            if not one.deleted
+            and within(call.query, "DateCreated", one.began_at)
+            and of_call in {None, one.call}
+            and of_room in {None, one.conference}
         ]
         return paged(call, "recordings", found, self._recording)
 

@@ -1,7 +1,7 @@
 """Time that goes on only when it is told to, and everything that waits in it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
@@ -17,6 +17,8 @@ class SimulatedTime:
     """
 
     def __init__(self, start: datetime) -> None:
+        self.after_each: Callable[[], Awaitable[None]] | None = None
+        """Awaited at the end of each moment: what others do of their own accord."""
         self._now = start
         self._due: list[tuple[datetime, int, asyncio.Future[None]]] = []
         self._order = count()
@@ -62,8 +64,15 @@ class SimulatedTime:
                 if not waiting.done():
                     self.start_running()
                     waiting.set_result(None)
-            await self.idle()
+            await self._end_moment()
         self._now = max(self._now, until)
+        await self._end_moment()
+
+    async def _end_moment(self) -> None:
+        await self.idle()
+        if self.after_each is not None:
+            await self.after_each()
+            await self.idle()
 
     async def stop(self) -> None:
         """Leave everything undone."""

@@ -361,7 +361,14 @@ async def test_recordings_are_listed_by_call(
     _, body = await ask(http, twilio, f"Recordings.json?CallSid={leg.sid}")
     (recording,) = body["recordings"]
     assert recording["status"] == "completed"
-    assert (await ask(http, twilio, "Recordings.json?CallSid=CA0"))[1]["recordings"] == []
+    for query, found in {
+        "CallSid=CA0": [],
+        "DateCreated%3E=2026-03-02": [recording],
+        "DateCreated%3E=2026-03-03": [],
+        "DateCreated%3C=2026-03-02T04:00:01Z": [recording],
+    }.items():
+        _, body = await ask(http, twilio, f"Recordings.json?{query}")
+        assert body["recordings"] == found, query
     _, body = await ask(http, twilio, f"Calls/{leg.sid}/Recordings.json")
     assert body["recordings"] == [recording]
     path = f"{twilio.url}{ACCOUNT}/Recordings/{recording['sid']}.mp3"

@@ -332,3 +332,17 @@ async def test_what_goes_wrong_in_the_simulation_is_not_kept_silent() -> None:
     await time.pass_time(4)
     with pytest.raises(KeyError, match="a mistake"):
         await time.pass_time(2)
+
+
+async def test_others_may_do_something_at_the_end_of_each_moment() -> None:
+    time = SimulatedTime(PhoneSandbox().time())
+    began, seen = time(), []
+
+    async def look() -> None:
+        seen.append((time() - began).total_seconds())
+
+    time.after_each = look
+    time.begin_later(2, partial(asyncio.sleep, 0))
+    time.begin_later(5, partial(asyncio.sleep, 0))
+    await time.pass_time(7)
+    assert seen == [2, 5, 7]
