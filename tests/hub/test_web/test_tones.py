@@ -4,6 +4,7 @@ import io
 import math
 import wave
 from array import array
+from collections.abc import Sequence
 
 from hub.web.tones import sounds
 
@@ -11,13 +12,13 @@ NAMES = {"incoming", "outgoing", "disconnect", *(f"dtmf{key}" for key in "012345
 """What the SDK plays: it would fetch from its own host what is not here."""
 
 
-def samples(wav: bytes) -> tuple[int, array[int]]:
+def samples(wav: bytes) -> tuple[int, Sequence[int]]:
     with wave.open(io.BytesIO(wav)) as file:
         assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
         return file.getframerate(), array("h", file.readframes(file.getnframes()))
 
 
-def strength(frequency: float, rate: int, heard: array[int]) -> float:
+def strength(frequency: float, rate: int, heard: Sequence[int]) -> float:
     """How much of a frequency there is: Goertzel's sum, for one frequency."""
     angle = 2 * math.pi * frequency / rate
     real = sum(one * math.cos(angle * at) for at, one in enumerate(heard))
