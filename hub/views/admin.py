@@ -9,16 +9,17 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.keys import CLOCK, DATABASE, SETTINGS
+from hub.keys import CLOCK, CONNECTORS, DATABASE, SETTINGS
 from hub.views import shell
 from hub.web.i18n import deferred
 from hub.web.pages import Page, render
 from hub.web.signed import PRINCIPAL
+from registry.calls.prompt_changes import MAX_MUSIC_SECONDS, MAX_SECONDS, list_prompts
 from registry.categories import list_categories
 from registry.holidays import list_days
 from registry.office import get_setting
 from registry.office_shapes import SETTINGS as OFFICE_SETTINGS
-from registry.office_shapes import WEEKDAYS, Departments
+from registry.office_shapes import WEEKDAYS, Announcement, Departments, Telephone
 from registry.operators import Role, list_tokens
 from registry.saved_replies import list_saved_replies
 from registry.staff import list_operators
@@ -31,6 +32,7 @@ SECTIONS = {
     "categories": (deferred("Categories and terms"), Role.ADMIN),
     "calendar": (deferred("Calendar"), Role.ADMIN),
     "office": (deferred("Office"), Role.ADMIN),
+    "phone": (deferred("Phone"), Role.ADMIN),
     "tokens": (deferred("Tokens"), Role.ADMIN),
 }
 """The pages, and the least role that each is for."""
@@ -85,6 +87,38 @@ async def _office(_request: web.Request, session: AsyncSession) -> dict[str, Any
     }
 
 
+async def _phone(request: web.Request, session: AsyncSession) -> dict[str, Any]:
+    prompts = await list_prompts(session)
+    telephone = await get_setting(session, Telephone)
+    announcement = await get_setting(session, Announcement)
+    lines = [prompts.announcement, *(line for group in prompts.items for line in group.lines)]
+    menu = next(line for line in lines if line.name == "menu")
+    until, now = announcement.until, request.config_dict[CLOCK]()
+    return {
+        "prompts": prompts,
+        "office": {"telephone": telephone, "announcement": announcement},
+        "announcement_now": announcement.on and (until is None or now < until),
+        "silent": [
+            (line.name, line.about)
+            for line in lines
+            if any(one.needs_sound for one in line.languages.values())
+        ],
+        "menu_unsaid": bool(telephone.menu)
+        and any(one.changed_at is None for one in menu.languages.values()),
+        "menu_rows": msgspec.to_builtins(telephone.menu),
+        "link_rows": [
+            {"name": name, "address": address} for name, address in telephone.links.items()
+        ],
+        "sms_accounts": [
+            (key.account, key.account)
+            for key in request.config_dict[CONNECTORS]
+            if key.channel == "sms"
+        ],
+        "line_seconds": MAX_SECONDS,
+        "music_seconds": MAX_MUSIC_SECONDS,
+    }
+
+
 async def _tokens(_request: web.Request, session: AsyncSession) -> dict[str, Any]:
     return {"tokens": await list_tokens(session)}
 
@@ -116,6 +150,7 @@ _LOADS: dict[str, Load] = {
     "categories": _categories,
     "calendar": _calendar,
     "office": _office,
+    "phone": _phone,
     "tokens": _tokens,
 }
 

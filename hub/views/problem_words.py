@@ -63,6 +63,8 @@ def _of_the_rest() -> dict[str, str]:
         "unavailable": _("The registry cannot be reached. Try again in a moment."),
         "too_large": _("The file is too large."),
         "too_slow": _("The file came too slowly; send it again."),
+        "not_a_sound": _("The telephone cannot play this file; make an MP3 or a WAV of it."),
+        "sound_too_long": _("The recording is too long: at most %(limit)s seconds are taken."),
         "attachment_lost": _("The file is gone from the store."),
         "taken": _("There is one by that name already."),
         "last_admin": _("The last administrator cannot go; make somebody else one first."),

@@ -22,7 +22,9 @@ document.addEventListener("click", async (event) => {
   toast(words.copied);
 });
 
-/** Rows of a list as a table of inputs; a hidden field beside them holds the list as JSON. */
+/** Rows of a list as a table of inputs; a hidden field beside them holds the list as JSON, or, with
+ * data-as="object", an object whose names and values are the first column and the second. The third
+ * of a column is the input's type, or the choices: [[code, what it says], …]. */
 class RecordTable extends HTMLElement {
   connectedCallback() {
     if (this.body) return;
@@ -59,8 +61,8 @@ class RecordTable extends HTMLElement {
   add(record) {
     const row = this.body.insertRow();
     for (const [name, said, type] of this.columns) {
-      const input = document.createElement("input");
-      input.type = type;
+      const input = Array.isArray(type) ? choices(type) : document.createElement("input");
+      if (!Array.isArray(type)) input.type = type;
       input.value = name.split(".").reduce((inside, step) => inside?.[step], record) ?? "";
       input.setAttribute("aria-label", said);
       row.insertCell().append(input);
@@ -90,8 +92,16 @@ class RecordTable extends HTMLElement {
       }
       return record;
     });
-    this.field.value = JSON.stringify(list);
+    const [name, value] = this.columns.map(([column]) => column);
+    const asObject = () => Object.fromEntries(list.map((record) => [record[name] ?? "", record[value] ?? ""]));
+    this.field.value = JSON.stringify(this.dataset.as === "object" ? asObject() : list);
   }
+}
+
+function choices(options) {
+  const select = document.createElement("select");
+  select.append(...options.map(([code, said]) => new Option(said, code)));
+  return select;
 }
 
 customElements.define("record-table", RecordTable);

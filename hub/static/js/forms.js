@@ -5,7 +5,8 @@
 // on lines of their own; of boxes with one name those that are checked), "bool", "json", "moment" (a
 // time on the office's clock). An empty one goes as null with data-empty="null", and not at all with
 // data-empty="omit". A name with dots goes as an object in an object. "{key}" in the path is the
-// value of the field "key", which does not go in the body then.
+// value of the field "key", which does not go in the body then. A form whose enctype is
+// multipart/form-data goes as that, with its files.
 //
 // data-then of the <api-form>: "reload", "toast" (data-said is what it says), or an address. In any
 // case "tereze:saved" tells of the answer, as detail. data-confirm is asked before.
@@ -44,7 +45,8 @@ class ApiForm extends HTMLElement {
     this.setAttribute("aria-busy", "true");
     if (submitter) submitter.disabled = true;
     try {
-      const body = this.body(form, submitter);
+      const carriesFiles = form.enctype === "multipart/form-data";
+      const body = carriesFiles ? new FormData(form) : this.body(form, submitter);
       const path = this.path(body);
       const method = this.getAttribute("method") ?? "POST";
       const answer = await api(method, path, method === "DELETE" ? undefined : body);
