@@ -148,6 +148,8 @@ class CallLeg(Table, table=True):
     ended_at: datetime | None = moment(nullable=True)
     held: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     """They have put the citizen on hold."""
+    note: str = text_column()
+    """What they have typed of it so far; see registry.calls.jotting."""
 
 
 class CallBack(Table, table=True):
