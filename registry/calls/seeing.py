@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.access import visible_to
 from registry.calls.matters import CHANNEL
-from registry.calls.tables import Call, CallLeg
+from registry.calls.tables import Call, CallLeg, Transcript
 from registry.errors import NotFound
 from registry.inbox.rows import fetch
 from registry.models import Appeal, Attachment, ExternalId, Message, Operator
@@ -64,6 +64,7 @@ class CallShown(Struct, frozen=True, kw_only=True):
     """Seconds."""
     recording: Recorded | None
     transcript: str
+    """What a machine understood of the recording; empty for nothing, or where none listens."""
 
 
 async def get_call(session: AsyncSession, call_id: int, *, by: Principal) -> CallShown:
@@ -134,7 +135,8 @@ def _selected(seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
             col(Call.number), col(Call.language), col(Call.team), col(Call.state),
             col(Call.ended_as), col(Call.outcome), col(Call.operator_id), col(Call.started_at),
             col(Call.answered_at), col(Call.ended_at), col(Call.waited), col(Call.talked),
-            col(Call.transcript), col(Call.recording_attachment_id),
+            col(Call.recording_attachment_id),
+            func.coalesce(col(Transcript.text), "").label("transcript"),
             col(Operator.name).label("operator_name"), col(Appeal.number).label("appeal_number"),
             col(Attachment.state).label("recording_state"),
         )
@@ -144,6 +146,9 @@ def _selected(seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
         .outerjoin(Message, col(Message.id) == col(ExternalId.message_id))
         .outerjoin(Appeal, and_(col(Appeal.id) == _about_id(), seen))
         .outerjoin(Attachment, col(Attachment.id) == col(Call.recording_attachment_id))
+        .outerjoin(
+            Transcript, col(Transcript.attachment_id) == col(Call.recording_attachment_id)
+        )
     )  # fmt: skip
 
 

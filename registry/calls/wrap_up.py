@@ -77,6 +77,7 @@ async def finish_wrap_up(
     elif not await _has_written(session, operator_id, appeal, since=call.started_at):
         raise AboutWhat
     call.outcome = outcome.value
+    call.wrapped_up += max(0.0, (now - agent.since).total_seconds())
     duty.be_done(agent, now=now)
     await note_call(
         session,
