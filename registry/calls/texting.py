@@ -63,7 +63,12 @@ async def send_links(session: AsyncSession, call: Call, *, now: datetime) -> boo
         conversation = await _conversation(session, appeal, telephone, call.number, now=now)
     except CannotCarry:
         return False  # the number is another contact's by now
-    if (await session.exec(select(Message.id).where(Message.idempotency_key == key))).first():
+    sent = await session.exec(
+        select(Message.id).where(
+            Message.conversation_id == conversation.id, Message.idempotency_key == key
+        )
+    )
+    if sent.first() is not None:
         return True
     text = await _text(session, telephone, call.language or telephone.language)
     message = Message(
