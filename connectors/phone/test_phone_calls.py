@@ -45,7 +45,14 @@ from registry.calls.script import (
     TakeMessage,
     Talk,
 )
-from registry.types import Attachment, AttachmentKind, Inbound, InboundMessage
+from registry.types import (
+    Attachment,
+    AttachmentKind,
+    Clock,
+    Inbound,
+    InboundMessage,
+    utc_now,
+)
 
 CITIZEN = "+77015550142"
 MORNING = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
@@ -97,6 +104,21 @@ class Exchange(Sandbox):
         return self.all(kind)[-1]
 
 
+def opened(provider: Sandbox, *, clock: Clock = utc_now) -> PhoneConnector:
+    """The account's connector, speaking to whoever stands in for Twilio."""
+    settings = PhoneSettings.model_validate(
+        {
+            "account_sid": ACCOUNT_SID,
+            "auth_token": AUTH_TOKEN,
+            "number": NUMBER,
+            "api_key_sid": API_KEY_SID,
+            "api_key_secret": API_KEY_SECRET,
+            "api_base": provider.url,
+        }
+    )
+    return PhoneConnector("main", settings, Context(public_url=PUBLIC_URL, clock=clock))
+
+
 @pytest.fixture
 async def exchange() -> AsyncIterator[Exchange]:
     async with Exchange() as running:
@@ -114,17 +136,7 @@ async def twilio(exchange: Exchange) -> AsyncIterator[PhoneSandbox]:
 @pytest.fixture
 async def phone(twilio: PhoneSandbox, exchange: Exchange) -> AsyncIterator[PhoneConnector]:
     """The connector of an account whose number leads to the hub."""
-    settings = PhoneSettings.model_validate(
-        {
-            "account_sid": ACCOUNT_SID,
-            "auth_token": AUTH_TOKEN,
-            "number": NUMBER,
-            "api_key_sid": API_KEY_SID,
-            "api_key_secret": API_KEY_SECRET,
-            "api_base": twilio.url,
-        }
-    )
-    made = PhoneConnector("main", settings, Context(public_url=PUBLIC_URL, clock=twilio.time))
+    made = opened(twilio, clock=twilio.time)
     exchange.connector = made
     await made.register()
     yield made
@@ -534,6 +546,65 @@ async def test_past_calls_are_the_citizens_with_their_voicemails(
     told = [one.recording for one in exchange.all(LeftMessage) if one.recording]
     assert [one.recordings for one in past] == [(sound,) for sound in told[-2:]]
     assert [one.call for one in await phone.past_calls(since + timedelta(days=1))] == []
+
+
+def remembered(number: int, **values: Any) -> dict[str, Any]:
+    """A call as Twilio lists it."""
+    usual = {
+        "sid": f"CA{number:032x}",
+        "from": CITIZEN,
+        "to": NUMBER,
+        "direction": "inbound",
+        "status": "completed",
+        "start_time": "Mon, 02 Mar 2026 04:30:00 +0000",
+        "date_created": "Mon, 02 Mar 2026 04:29:59 +0000",
+        "duration": "61",
+    }
+    return {**usual, **values}
+
+
+class Archive(Sandbox):
+    """Twilio's lists as they stand, whatever is asked: it looks for days, not for moments."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lists: dict[str, list[dict[str, Any]]] = {"Calls": [], "Recordings": []}
+
+    def routes(self) -> Iterable[Route]:
+        yield Route("GET", "/2010-04-01/Accounts/{account}/{list}.json", self._list)
+
+    async def _list(self, call: Call) -> web.Response:
+        name = call.params["list"]
+        return answer({name.lower(): self.lists[name], "next_page_uri": None, "page_size": 1000})
+
+
+async def test_what_began_earlier_that_day_and_who_is_no_citizen_is_left_out() -> None:
+    def recording(number: int, **values: Any) -> dict[str, Any]:
+        usual = {"sid": f"RE{number:032x}", "source": "RecordVerb", "status": "completed"}
+        return {**usual, "call_sid": f"CA{1:032x}", **values}
+
+    async with Archive() as archive:
+        archive.lists["Calls"] = [
+            remembered(4, direction="outbound-api"),
+            remembered(3, **{"from": "client:operator_17"}),
+            remembered(2, start_time="Mon, 02 Mar 2026 03:59:59 +0000"),
+            remembered(1),
+            remembered(5, status="busy", start_time=None, duration=None),
+        ]
+        archive.lists["Recordings"] = [
+            recording(1),
+            recording(2, source="Conference"),
+            recording(3, status="absent"),
+            recording(4, call_sid=f"CA{9:032x}"),
+            recording(5, status="processing"),
+        ]
+        made = opened(archive)
+        early, late = await made.past_calls(MORNING)
+        await made.close()
+    assert (early.call, early.how, early.seconds) == (f"CA{5:032x}", HowEnded.BUSY, None)
+    assert early.began_at == datetime(2026, 3, 2, 4, 29, 59, tzinfo=UTC)
+    assert (late.call, late.how, late.seconds) == (f"CA{1:032x}", HowEnded.COMPLETED, 61.0)
+    assert [sound[-6:] for sound in late.recordings] == ["01.mp3", "05.mp3"]
 
 
 # --- When the hub does not answer ----------------------------------------------------------------

@@ -70,7 +70,8 @@ def said(script: Script) -> str:
             (Talk(room="call-1", step="talked", ends_room=True),),
             (
                 f'<Dial action="{HOOK}/step?at=talked" method="POST"><Conference beep="false" '
-                f'startConferenceOnEnter="true" endConferenceOnExit="true">call-1</Conference></Dial>'
+                f'startConferenceOnEnter="true" endConferenceOnExit="true">call-1</Conference>'
+                f"</Dial>"
             ),
         ),
         (
