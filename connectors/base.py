@@ -31,6 +31,7 @@ from registry.types import (
 )
 
 __all__ = [
+    "PAST",
     "AccountSettings",
     "AccountStore",
     "Answer",
@@ -441,12 +442,16 @@ class Initiates(Protocol):
         ...
 
 
+PAST = "past"
+"""The action of a delivery that the hub makes itself: its body is a `Past` as JSON."""
+
+
 @runtime_checkable
 class Phones(Protocol):
     """A channel by which people talk (see docs/adr/0016-calls.md).
 
     Its deliveries go the usual way as well: `normalize` gives the message that a call becomes, and
-    the recordings.
+    the recordings. Of the action `PAST` it gives what the call's own deliveries would have brought.
     """
 
     def hear(self, envelope: Envelope) -> Anything | None:

@@ -24,20 +24,21 @@ import structlog
 from aiohttp import web
 
 from config.settings import Settings
-from connectors.base import Connector, Registers, SendError
+from connectors.base import Connector, Phones, Registers, SendError
 from connectors.discovery import open_accounts
 from hub import files, live, sounds, tracking, webhooks
 from hub.api import mounting
 from hub.api.keys import REPLAY
 from hub.context import context_of
 from hub.health import healthz, readyz
-from hub.keys import BUS, CLOCK, CONNECTORS, DATABASE, MEDIA, METERS, OFFICE, SETTINGS
+from hub.keys import BUS, CLOCK, CONNECTORS, DATABASE, MEDIA, METERS, OFFICE, PROMPTS, SETTINGS
 from hub.metrics import Metrics
 from hub.tracking import tracking_links
 from hub.views import pages
 from hub.web import static
 from hub.web.first_start import tell_setup_code
 from hub.web.oidc import PROVIDER, Provider
+from registry.calls.prompts import CurrentPrompts, open_prompts
 from registry.current_office import CurrentOffice
 from registry.db import Database
 from registry.deadlines import Deadlines
@@ -49,6 +50,7 @@ from registry.migrate import is_current, migrate
 from registry.types import AccountKey, Clock, utc_now
 from workers.bus import Bus
 from workers.bus_local import LocalBus
+from workers.call_orders import run_call_orders
 from workers.indexing import run_indexing
 from workers.intake import Intake
 from workers.introductions import Introductions
@@ -58,6 +60,7 @@ from workers.outbox import Pace, run_outbox
 from workers.polling import run_polling
 from workers.schedule import check_accounts, run_schedule
 from workers.supervisor import keep_running
+from workers.switchboard import run_switchboard
 from workers.traffic import Traffic, run_traffic
 from workers.uploads import upload_tick
 
@@ -94,6 +97,7 @@ class Hub:
     traffic: Traffic
     introductions: Introductions
     office: CurrentOffice
+    prompts: CurrentPrompts
     clock: Clock
     owner: str
     """This process's name in leases."""
@@ -106,6 +110,7 @@ async def serve(
     ready: Callable[[str], None] | None = None,
     stopping: asyncio.Event | None = None,
     bound: socket.socket | None = None,
+    clock: Clock = utc_now,
 ) -> None:
     """Run the hub until SIGTERM, SIGINT or `stopping`; `ready` is called with its address.
 
@@ -114,7 +119,7 @@ async def serve(
     """
     stopping = stopping or asyncio.Event()
     _stop_on_signals(stopping)
-    async with open_hub(settings) as hub:
+    async with open_hub(settings, clock=clock) as hub:
         quiet = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             async with _listening(hub, only=only, bound=bound) as address:
@@ -148,6 +153,7 @@ async def open_hub(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterat
         database = await _open_database(settings)
         stack.push_async_callback(database.close)
         office = await _furnished(database, settings, now=clock())
+        prompts = await open_prompts(database, public_url=settings.public_url)
         context = context_of(settings, database, clock=clock)
         media = MediaStore(settings.media.url, folder=settings.folder / "var" / "media")
         connectors = open_accounts(settings.channels, context)
@@ -171,6 +177,7 @@ async def open_hub(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterat
             traffic=traffic,
             introductions=introductions,
             office=office,
+            prompts=prompts,
             clock=clock,
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
         )
@@ -228,6 +235,7 @@ def application(hub: Hub) -> web.Application:
     app[CLOCK] = hub.clock
     app[METERS] = hub.metrics
     app[OFFICE] = hub.office
+    app[PROMPTS] = hub.prompts
     app[REPLAY] = hub.intake.replay
     app[PROVIDER] = Provider(hub.settings.oidc, public_url=hub.settings.public_url, clock=hub.clock)
     app.router.add_get("/healthz", healthz)
@@ -316,6 +324,18 @@ def _loops(
             database=hub.database, owner=hub.owner, stopping=stopping, clock=hub.clock
         )
 
+    async def call_orders() -> None:
+        await run_call_orders(
+            hub.connectors, database=hub.database, office=hub.office, stopping=stopping,
+            clock=hub.clock, meters=hub.metrics,
+        )  # fmt: skip
+
+    async def switchboard() -> None:
+        await run_switchboard(
+            hub.connectors, database=hub.database, office=hub.office, bus=hub.bus,
+            owner=hub.owner, stopping=stopping, clock=hub.clock,
+        )  # fmt: skip
+
     async def office() -> None:
         await keep_current(hub.office, database=hub.database, stopping=stopping)
 
@@ -330,10 +350,12 @@ def _loops(
         "polling": [("polling", polling)],
         "schedule": [("schedule", schedule), ("indexing", indexing)],
     }
+    if any(isinstance(made, Phones) for made in hub.connectors.values()):
+        roles["schedule"] += [("call orders", call_orders), ("switchboard", switchboard)]
     loops = [loop for role, found in roles.items() if role in only for loop in found]
-    if only & {"web", "polling"}:
-        # Deliveries come in here: what they bring is counted and gets its deadlines, and who wrote
-        # is asked after.
+    if only & {"web", "polling", "schedule"}:
+        # Deliveries come in here, or calls of which none came are looked for: what they bring is
+        # counted and gets its deadlines, and who wrote is asked after.
         loops += [("traffic", traffic), ("introductions", introductions), ("office", office)]
     return loops
 

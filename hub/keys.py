@@ -6,6 +6,7 @@ from aiohttp import web
 
 from config.settings import Settings
 from connectors.base import Connector
+from registry.calls.prompts import CurrentPrompts
 from registry.current_office import CurrentOffice
 from registry.db import Database
 from registry.media import MediaStore
@@ -21,3 +22,5 @@ CONNECTORS = web.AppKey("connectors", Mapping[AccountKey, Connector])
 CLOCK: web.AppKey[Clock] = web.AppKey("clock")
 METERS = web.AppKey("meters", Meters)
 OFFICE = web.AppKey("office", CurrentOffice)
+PROMPTS = web.AppKey("prompts", CurrentPrompts)
+"""What callers hear."""

@@ -93,6 +93,18 @@ FETCHES = Family(
     _OUTCOME,
     "Fetches of citizens' files by how they ended: ready, later (tried again), failed.",
 )
+ORDERS = Family(
+    "hub_call_orders_total",
+    "counter",
+    _OUTCOME,
+    "Orders to the telephone's provider by how they ended: done, later (tried again), failed.",
+)
+ORDER = Family(
+    "hub_call_order_seconds",
+    "histogram",
+    _ACCOUNT,
+    "From a decision about a call until the provider has carried it out.",
+)
 DEPTH = Family(
     "hub_queue_depth",
     "gauge",
@@ -116,13 +128,14 @@ INFO = Family("hub_info", "gauge", ("version",), "Always 1; the label tells the 
 
 FAMILIES = (
     RECEIVED, STORED, DUPLICATES, APPLIED, BURIED, REJECTED, WEBHOOK, SENDS, SEND, FETCHES,
-    DEPTH, OLDEST, WAITING, HEALTH, DATABASE_UP, INFO,
+    ORDERS, ORDER, DEPTH, OLDEST, WAITING, HEALTH, DATABASE_UP, INFO,
 )  # fmt: skip
 """Every number of ours. Those of the process and of Python are prometheus_client's own."""
 
 _BUCKETS = {
     WEBHOOK: (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
     SEND: (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+    ORDER: (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
 }
 _HEALTHS = ("ok", "degraded", "down")
 
@@ -148,6 +161,8 @@ class Metrics:
         self._sends = self._counter(SENDS)
         self._send = self._histogram(SEND)
         self._fetches = self._counter(FETCHES)
+        self._orders = self._counter(ORDERS)
+        self._order = self._histogram(ORDER)
         self._seen = _Seen()
         self.registry.register(self._seen)
         ProcessCollector(registry=self.registry)
@@ -186,6 +201,13 @@ class Metrics:
     def fetched(self, account: AccountKey, *, outcome: str) -> None:
         """A file was "ready", is tried "later", or "failed"."""
         self._fetches[account, outcome].inc()
+
+    def carried(self, account: AccountKey, *, outcome: str, seconds: float) -> None:
+        """An order about a call ended as "done", "later" or "failed", so many seconds after it was
+        decided."""
+        self._orders[account, outcome].inc()
+        if outcome == "done":
+            self._order[account].observe(seconds)
 
     async def expose(self, request: web.Request) -> web.Response:
         """GET /metrics. Without the database the counts are told all the same."""

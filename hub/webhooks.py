@@ -13,9 +13,10 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from connectors.base import Answer, Answers, Connector, Forged, Handshakes
+from connectors.base import Answer, Answers, Connector, Forged, Handshakes, Phones
 from hub.addresses import remote_of
-from hub.keys import BUS, CLOCK, CONNECTORS, METERS, SETTINGS
+from hub.calls import Switchboard, listen
+from hub.keys import BUS, CLOCK, CONNECTORS, DATABASE, METERS, OFFICE, PROMPTS, SETTINGS
 from registry.errors import Unavailable
 from registry.ids import new_id
 from registry.types import AccountKey, Envelope
@@ -38,6 +39,7 @@ class _Door:
     connector: Connector
     kept_headers: frozenset[str]
     answers: Answers | None
+    phone: Phones | None
 
 
 def add_routes(app: web.Application) -> None:
@@ -48,11 +50,19 @@ def add_routes(app: web.Application) -> None:
             connector,
             connector.kept_headers,
             connector if isinstance(connector, Answers) else None,
+            connector if isinstance(connector, Phones) else None,
         )
         for key, connector in app[CONNECTORS].items()
     }
     bus, clock, meters = app[BUS], app[CLOCK], app[METERS]
     trusted = app[SETTINGS].http.trusted_proxies
+    switchboard = Switchboard(
+        database=app[DATABASE],
+        office=app[OFFICE],
+        prompts=app[PROMPTS],
+        clock=clock,
+        meters=meters,
+    )
 
     async def receive(request: web.Request) -> web.Response:
         match = request.match_info
@@ -91,10 +101,13 @@ def add_routes(app: web.Application) -> None:
         kept = _without_secrets(envelope, door.kept_headers)
         try:
             await bus.put(kept)
+            heard = None if door.phone is None else await listen(kept, door.phone, switchboard)
         except (Full, Unavailable) as error:
             log.warning("cannot store a delivery", account=str(door.key), reason=str(error))
             return _come_again()
         meters.acknowledged(door.key, seconds=perf_counter() - began)
+        if heard is not None:
+            return _respond(heard)
         return web.Response() if door.answers is None else _respond(door.answers.answer(kept))
 
     async def handshake(request: web.Request) -> web.Response:

@@ -6,11 +6,21 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from connectors.base import Connector, FetchesMedia, Misconfigured, Retryable, SendError, Throttled
+from connectors.base import (
+    Connector,
+    FetchesMedia,
+    Misconfigured,
+    Phones,
+    Retryable,
+    SendError,
+    Throttled,
+)
+from registry.calls.forgetting import forget_recording
 from registry.db import Database
 from registry.errors import Unavailable
 from registry.fetching import Waiting, claim_files, file_failed, file_later, file_ready
 from registry.media import MediaStore, Stored, TooLarge
+from registry.statements import Script
 from registry.types import AccountKey, Attachment, AttachmentKind, Clock, utc_now
 from workers.bus import Bus, Topic
 from workers.meters import Meters, NoMeters
@@ -134,9 +144,16 @@ class _Fetcher:
             await self._ready(file, account, stored)
 
     async def _ready(self, file: Waiting, account: AccountKey, stored: Stored) -> None:
-        await self._database.run(file_ready(file.id, stored))
+        await self._database.run(self._ours(file, account, stored))
         self._meters.fetched(account, outcome="ready")
         log.info("fetched", appeal=file.number, attachment=str(file.id), size=stored.size)
+
+    def _ours(self, file: Waiting, account: AccountKey, stored: Stored) -> Script[None]:
+        """Note where it lies; what was said on a telephone then lies nowhere else."""
+        yield from file_ready(file.id, stored)
+        if isinstance(self._connectors[account], Phones):
+            now = self._clock()
+            yield from forget_recording(account=account.account, recording=file.ref, now=now)
 
     async def _end(self, file: Waiting, account: AccountKey, reason: str) -> None:
         await self._database.run(file_failed(file.id, reason))

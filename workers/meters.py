@@ -32,6 +32,11 @@ class Meters(Protocol):
         """A file was "ready", is tried "later", or "failed"."""
         ...
 
+    def carried(self, account: AccountKey, *, outcome: str, seconds: float) -> None:
+        """An order about a call ended as "done", "later" or "failed", so many seconds after it was
+        decided."""
+        ...
+
 
 class NoMeters:
     """Counts nothing."""
@@ -52,4 +57,7 @@ class NoMeters:
         pass
 
     def fetched(self, account: AccountKey, *, outcome: str) -> None:
+        pass
+
+    def carried(self, account: AccountKey, *, outcome: str, seconds: float) -> None:
         pass

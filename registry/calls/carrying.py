@@ -47,6 +47,7 @@ class Claimed(Struct, frozen=True, kw_only=True):
     order: Order
     tries: int
     """With this one."""
+    made_at: datetime
 
 
 async def claim_orders(
@@ -65,7 +66,11 @@ async def claim_orders(
         row.claimed_until, row.tries = now + timedelta(seconds=LEASE_SECONDS), row.tries + 1
         if isinstance(what, Ring | Dial):
             what = replace(what, first=row.tries == 1)
-        claimed.append(Claimed(id=row.id, account=row.account, order=what, tries=row.tries))
+        claimed.append(
+            Claimed(
+                id=row.id, account=row.account, order=what, tries=row.tries, made_at=row.made_at
+            )
+        )
     return claimed
 
 

@@ -61,7 +61,7 @@ async def left_voice(session: AsyncSession, call: Call, voice: LeftVoice, *, now
     if over and call.ended_as in NOT_REACHED:
         call.ended_as = "message"
     await missed(session, call, MESSAGE, now=now, again=not over)
-    data = {"seconds": round(voice.seconds)}
+    data = {} if voice.seconds is None else {"seconds": round(voice.seconds)}
     await note_call(session, call, "call.message_left", actor=CITIZEN, now=now, data=data)
 
 

@@ -12,15 +12,20 @@ from sqlalchemy import func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from registry.calls.ending import left_voice
 from registry.calls.hearing import HowEnded, Past, Rang
 from registry.calls.knowing import find_call, hold_call
 from registry.calls.leaving import end_call
 from registry.calls.tables import Call
+from registry.calls.turns import LeftVoice
 from registry.current_office import Office
 
 PAUSE = timedelta(seconds=60)
 """After which it is asked whether a call goes on still; and again."""
 BATCH = 50
+
+_LEFT, _MESSAGE = "left", "message"
+"""What `Call.facts` say of whoever left a voicemail."""
 
 
 class Doubtful(Struct, frozen=True, kw_only=True):
@@ -29,6 +34,7 @@ class Doubtful(Struct, frozen=True, kw_only=True):
     account: str
     call: str
     """The provider's id."""
+    incoming: bool
 
 
 async def calls_to_ask_about(
@@ -47,8 +53,30 @@ async def calls_to_ask_about(
     doubtful = []
     for call in found:
         call.swept_at = now
-        doubtful.append(Doubtful(account=call.account, call=call.external_id or ""))
+        asked = Doubtful(
+            account=call.account, call=call.external_id or "", incoming=call.direction == "in"
+        )
+        doubtful.append(asked)
     return doubtful
+
+
+async def without_known(
+    session: AsyncSession, account: str, past: Sequence[Past]
+) -> Sequence[Past]:
+    """Those that we have not heard of, or not to their end, or whose voicemail we have not."""
+    found = await session.exec(
+        select(Call.external_id, Call.facts).where(
+            Call.account == account,
+            col(Call.external_id).in_([one.call for one in past]),
+            col(Call.ended_at).is_not(None),
+        )
+    )
+    left_message = {external_id: facts.get(_LEFT) == _MESSAGE for external_id, facts in found}
+    return [
+        one
+        for one in past
+        if one.call not in left_message or (one.recordings and not left_message[one.call])
+    ]
 
 
 async def apply_past(
@@ -62,13 +90,15 @@ async def apply_past(
         account=account, call=past.call, at=past.began_at, number=past.number, ours=past.ours
     )
     call = await hold_call(session, began, office=office)
-    if past.how is None or call.ended_at is not None:
+    if past.how is None:
         return
-    if past.recordings:
-        call.facts = {**call.facts, "left": "message"}
-    await end_call(session, call, past.how, now=now)
-    over = past.began_at + timedelta(seconds=past.seconds or 0)
-    call.ended_at = min(now, max(over, call.started_at))
+    if past.recordings and call.facts.get(_LEFT) != _MESSAGE:
+        call.facts = {**call.facts, _LEFT: _MESSAGE}
+        await left_voice(session, call, LeftVoice(recording=past.recordings[0]), now=now)
+    if call.ended_at is None:
+        await end_call(session, call, past.how, now=now)
+        over = past.began_at + timedelta(seconds=past.seconds or 0)
+        call.ended_at = min(now, max(over, call.started_at))
 
 
 async def apply_unknown(session: AsyncSession, doubtful: Doubtful, *, now: datetime) -> None:

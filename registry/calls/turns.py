@@ -53,7 +53,8 @@ class LeftVoice(Struct, frozen=True, kw_only=True):
     """They left a voicemail."""
 
     recording: str
-    seconds: float
+    seconds: float | None = None
+    """None where it was not told."""
 
 
 class ConsentsToRecord(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,100 @@
+"""What somebody on the line hears next: what happened, once it is stored, goes to the switchboard.
+
+A delivery that cannot be understood is buried like any other, and whoever is on the line is told
+so and let go. Where nothing can be decided the delivery is refused: the provider then asks its
+fallback address (see docs/adr/0016-calls.md).
+"""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+from connectors.base import Answer, Malformed, Phones
+from registry.burial import Burial, bury
+from registry.calls.prompts import CurrentPrompts, spoken
+from registry.calls.script import HangUp, Line, Script
+from registry.calls.switchboard import hear
+from registry.current_office import CurrentOffice
+from registry.db import Database
+from registry.errors import Unavailable
+from registry.office import get_setting
+from registry.office_shapes import Telephone
+from registry.types import AccountKey, Clock, Envelope
+from workers.meters import Meters
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = 10.0
+"""Seconds in which it is decided, or refused: providers wait for somewhat longer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switchboard:
+    """What hearing a call takes."""
+
+    database: Database
+    office: CurrentOffice
+    prompts: CurrentPrompts
+    clock: Clock
+    meters: Meters
+
+
+async def listen(envelope: Envelope, phone: Phones, switchboard: Switchboard) -> Answer | None:
+    """Take in what a stored delivery tells; what is heard next, None where nobody waits for that.
+
+    Raises: Unavailable.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE):
+            script = await _next(envelope, phone, switchboard)
+            return None if script is None else await _said(script, phone, switchboard)
+    except TimeoutError:
+        raise Unavailable("The switchboard does not answer in time.") from None
+    except Unavailable:
+        raise
+    except Exception as error:
+        log.exception("the switchboard failed", account=_account(envelope), envelope=envelope.id)
+        raise Unavailable("The switchboard failed.") from error
+
+
+async def _next(envelope: Envelope, phone: Phones, switchboard: Switchboard) -> Script | None:
+    now = switchboard.clock()
+    try:
+        heard = phone.hear(envelope)
+    except Malformed as error:
+        await _bury(envelope, str(error), switchboard)
+        return await _excuse(switchboard)
+    if heard is None:
+        return None
+    what = type(heard).__name__
+    log.info("heard", account=_account(envelope), envelope=envelope.id, call=heard.call, what=what)
+    return await hear(switchboard.database, heard, office=switchboard.office.office, now=now)
+
+
+async def _said(script: Script, phone: Phones, switchboard: Switchboard) -> Answer:
+    """The script in the provider's words. What an administrator changed is heard at once."""
+    with suppress(Unavailable):  # it is decided already: they hear what we know
+        await switchboard.prompts.refresh(switchboard.database)
+    return phone.speak(spoken(script, prompts=switchboard.prompts.prompts))
+
+
+async def _bury(envelope: Envelope, reason: str, switchboard: Switchboard) -> None:
+    async with switchboard.database.write() as session:
+        burial = Burial(envelope=envelope, reason=reason)
+        new = await bury(session, [burial], now=switchboard.clock())
+    if new:  # the intake may have buried it already
+        switchboard.meters.buried(AccountKey(envelope.channel, envelope.account))
+    log.warning("buried", account=_account(envelope), envelope=envelope.id, reason=reason)
+
+
+async def _excuse(switchboard: Switchboard) -> Script:
+    """Nobody knows what they speak: it is said as to whoever chose no language."""
+    async with switchboard.database.read() as session:
+        language = (await get_setting(session, Telephone)).language
+    return Line("error", language), HangUp()
+
+
+def _account(envelope: Envelope) -> str:
+    return str(AccountKey(envelope.channel, envelope.account))
