@@ -122,6 +122,25 @@ def add_business_hours(calendar: Calendar, moment: datetime, hours: float) -> da
     raise OverflowError("The calendar ends before these hours do.")
 
 
+def clock_hours(calendar: Calendar, day: date) -> list[tuple[int, datetime, datetime]]:
+    """The hours that the clock of the zone shows on a day: each with when it begins and ends.
+
+    The last one ends at 24:00. An hour that the clock skips is not there, one that it shows twice
+    is there once, and long.
+    """
+    starts = [_moment(calendar, day, 60 * hour) for hour in range(25)]
+    spans = [(hour, starts[hour], starts[hour + 1]) for hour in range(24)]
+    return [span for span in spans if span[1] < span[2]]
+
+
+def open_hours(calendar: Calendar, day: date) -> range:
+    """The hours of the clock in which the contact centre is open on a day, for a part at least."""
+    hours = _hours_on(calendar, day)
+    if hours is None or not _is_open_at_all(hours):
+        return range(0)
+    return range(hours.opens // 60, -(-hours.closes // 60))
+
+
 def _open_from(calendar: Calendar, moment: datetime) -> Iterator[tuple[datetime, datetime]]:
     """The spans in which it is open, from the one that holds the moment or comes next."""
     for day in _days_from(_local(calendar, moment).date() - _DAY):
