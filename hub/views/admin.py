@@ -93,6 +93,9 @@ async def _phone(request: web.Request, session: AsyncSession) -> dict[str, Any]:
     announcement = await get_setting(session, Announcement)
     lines = [prompts.announcement, *(line for group in prompts.items for line in group.lines)]
     menu = next(line for line in lines if line.name == "menu")
+    accounts = request.config_dict[CONNECTORS]
+    # What is set stays a choice though its account has gone from the settings.
+    senders = {telephone.text_from, *(key.account for key in accounts if key.channel == "sms")}
     until, now = announcement.until, request.config_dict[CLOCK]()
     return {
         "prompts": prompts,
@@ -109,11 +112,7 @@ async def _phone(request: web.Request, session: AsyncSession) -> dict[str, Any]:
         "link_rows": [
             {"name": name, "address": address} for name, address in telephone.links.items()
         ],
-        "sms_accounts": [
-            (key.account, key.account)
-            for key in request.config_dict[CONNECTORS]
-            if key.channel == "sms"
-        ],
+        "sms_accounts": [(name, name) for name in sorted(senders - {""})],
         "line_seconds": MAX_SECONDS,
         "music_seconds": MAX_MUSIC_SECONDS,
     }
