@@ -38,7 +38,7 @@ KINDS = {
     "saved_": deferred("Saved replies and views"),
     "categor": deferred("Categories"),
     "calendar.": deferred("Calendar"),
-    "call.": deferred("Calls"),
+    "call": deferred("Calls"),
     "prompt.": deferred("What the telephone says"),
     "account.": deferred("Accounts"),
     "office.": deferred("Office"),

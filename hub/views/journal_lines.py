@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from hub.views import labels
+from hub.views import call_lines, labels
 from hub.views.names import Names
 from hub.views.text import plain
 from hub.views.told import told
@@ -192,6 +192,7 @@ _TOLD: dict[str, Callable[..., str]] = {
     "contact.unblocked": _fixed(deferred("the citizen lets our replies in again")),
     "contact.comment_hidden": _fixed(deferred("the comment was hidden from others")),
     "contact.comment_shown": _fixed(deferred("the comment is shown to others again")),
+    **call_lines.TOLD,
 }
 """By the event, what is said of it."""
 

@@ -24,7 +24,7 @@ NO_EVENTS = {"aiohttp.access", "aiohttp.server", "changes.forgotten", "hub.db"}
 """What is written as an event is, and is another thing."""
 ENDINGS = {"id", "html", "toml", "py", "js", "json", "css", "svg", "org"}
 """Of columns and files."""
-WRITERS = {"record", "audit", "_note", "journal_row"}
+WRITERS = {"record", "audit", "_note", "journal_row", "note_call"}
 BY_PARTS = {"contact.", "message."}
 """What begins the codes that end in a word of a provider, or in how far a reply got."""
 
