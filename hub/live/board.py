@@ -225,6 +225,14 @@ class Board:
             client.counts = counts
             client.tell(counts)
 
+    def tell_calls(self, pulse: str) -> None:
+        """Tell everybody who has not heard this pulse of the telephone."""
+        event = msgspec.json.encode({"calls": pulse})
+        for client in self.clients:
+            if client.calls != event:
+                client.calls = event
+                client.tell(event)
+
     def tell_notices(self, notices: Iterable[Notice]) -> None:
         """Tell each of those whom a notice is for."""
         calls: defaultdict[Client, list[Notice]] = defaultdict(list)

@@ -76,6 +76,8 @@ class Client:
     """What it is to be told in this round."""
     counts: bytes = b""
     """The counts it was told last."""
+    calls: bytes = b""
+    """The pulse of the telephone that it was told last."""
     goodbye: asyncio.Task[None] | None = None
     """The closing of the connection, once it has begun."""
 

@@ -28,6 +28,8 @@ from hub.live.views import Group
 from hub.web.pages import TEMPLATES
 from registry import changes
 from registry.admission import admitted
+from registry.calls.locking import CALLS
+from registry.calls.pulse import pulse
 from registry.changes import Cursor, read_changes
 from registry.db import Database
 from registry.errors import Unavailable
@@ -50,6 +52,8 @@ COUNT_SECONDS = 0.25
 """Counts are made anew at most so often, and take a tenth of the time at most."""
 RECOUNT_SECONDS = 60.0
 """How often they are made anew although nothing changed."""
+CALLS_SECONDS = 0.3
+"""How often the telephone's pulse is taken at most."""
 PASSING_SECONDS = 5.0
 """How often it is asked whose deadline or snoozing has passed."""
 ARRIVALS_AT_ONCE = 50
@@ -89,7 +93,7 @@ class Feed:
         self._committed = False
         self._cursor: Cursor | None = None
         self._must_count = True
-        self._count_after = self._recount_at = 0.0
+        self._count_after = self._recount_at = self._calls_after = 0.0
         self._times = _Times()
         self._passed_until: datetime | None = None
 
@@ -149,7 +153,8 @@ class Feed:
         self._renderer = Renderer(app[TEMPLATES], self._zone)
         stopping = asyncio.Event()
         stop_hearing = self._database.on_commit(self._wake)
-        self.wire.on(CHANGES, lambda _: self._woken.set())
+        for channel in (CHANGES, CALLS):
+            self.wire.on(channel, lambda _: self._woken.set())
         self.wire.on(CHANNEL, self._hear)
         loops = {"live": lambda: self._run(stopping), "wire": lambda: self.wire.run(stopping)}
         tasks = [
@@ -218,6 +223,7 @@ class Feed:
             notices = await self._notices.read(session, news, now) if news else []
             await self._renderer.prepare(session, at=at)
             asked, staying = await self._staying(session, now, at)
+            beat = await self._pulse(session, at)
         # From here on nothing is waited for: everybody is told the same state.
         self._cursor, self._passed_until = cursor, passed_until
         self._must_count = self._must_count or bool(changed) or lost
@@ -228,6 +234,8 @@ class Feed:
         self._presence.settle(moved)
         self._board.tell_presence(found, moved)
         self._board.tell_notices(notices)
+        if beat is not None:
+            self._board.tell_calls(beat)
         for arrival in arrivals:
             if arrival in self._arrivals:  # else it was called off meanwhile
                 self._meet(arrival, found, missed[arrival], ids, rows)
@@ -312,6 +320,14 @@ class Feed:
             select(col(Appeal.id)).where(live, ended).limit(2 * MOST)
         )
         return rows.scalars().all(), now
+
+    async def _pulse(self, session: AsyncSession, at: float) -> str | None:
+        """The telephone's pulse, unless it was taken just now: then it is in a moment."""
+        if at < self._calls_after:
+            asyncio.get_running_loop().call_later(self._calls_after - at, self._woken.set)
+            return None
+        self._calls_after = at + CALLS_SECONDS
+        return await pulse(session)
 
     async def _by_words(
         self, session: AsyncSession, ids: Collection[int], now: datetime

@@ -270,6 +270,7 @@ async def _live(
     )
     found = []
     for started, since, answered in rows:
+        assert answered is not None  # as was asked
         waited = max(0.0, (answered - max(since or started, started)).total_seconds())
         in_time = int(waited <= service_seconds)
         found.append((started, Figures(answered=1, in_time=in_time, waited=waited)))

@@ -15,6 +15,7 @@ from hub.app import Hub, open_hub
 from hub.live import clients, feed
 from hub.live.clients import Client, Goodbye, View, Writer
 from registry.appeals import Change, Priority, add_note, change_appeal
+from registry.calls.tables import Call
 from registry.changes import forget_changes
 from registry.errors import Unavailable
 from registry.inbox import load_known
@@ -533,6 +534,28 @@ async def test_counts_are_told_at_first_and_whenever_they_change(desk: Office) -
     while (counts := await other.next("counts"))["unassigned"]:
         pass
     assert (counts["mine"], counts["all"]) == (0, 1)
+
+
+async def test_everybody_hears_that_something_about_calls_has_changed_and_not_that_time_passed(
+    desk: Office, clock: FakeClock
+) -> None:
+    dana, erlan, _ = await hire_all(desk)
+    one, other = await desk.screen(dana), await desk.screen(erlan)
+    silence = await one.next("calls")
+    assert await other.next("calls") == silence
+
+    async with desk.hub.database.write() as session:
+        session.add(Call(account="main", state="waiting", started_at=START, waiting_since=START))
+    rings = await one.next("calls")
+    assert await other.next("calls") == rings != silence
+
+    clock.advance(timedelta(seconds=30))
+    await write_in(desk.hub.database)
+    async with desk.hub.database.write() as session:
+        call = (await session.exec(select(Call))).one()
+        call.state, call.ended_at = "ended", START
+    assert await one.next("calls") == await other.next("calls") == silence
+    assert not [event for event in (*one.heard, *other.heard) if "calls" in event]
 
 
 async def test_one_is_called_to_what_others_did_and_not_to_ones_own(desk: Office) -> None:

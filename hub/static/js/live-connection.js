@@ -17,6 +17,7 @@ export class Connection {
   #socket = null;
   #cursor = "";
   #counts = null;
+  #calls = null;
   #operator = null;
   #attempts = 0;
   #isOpen = false;
@@ -59,6 +60,7 @@ export class Connection {
     this.#isOver = false;
     if (this.#isOffline) tell({ offline: true });
     if (this.#counts) tell({ events: [{ counts: this.#counts }], cursor: "" });
+    if (this.#calls) tell({ events: [{ calls: this.#calls }], cursor: "" });
     if (!this.#socket) this.#connect();
   }
 
@@ -130,6 +132,7 @@ export class Connection {
     const lists = new Map([...this.#tabs.keys()].map((tab) => [tab, []]));
     for (const event of events) {
       if (event.counts) this.#counts = event.counts;
+      if (event.calls) this.#calls = event.calls;
       const part = "view" in event || "thread" in event ? this.#parts.get(keyOf(event.thread ?? event)) : null;
       const ready = event.ready ?? event.thread?.ready;
       if (part && ready !== undefined) {
@@ -223,7 +226,7 @@ export class Connection {
 
   #signedOut() {
     this.#isOver = true;
-    this.#counts = null;
+    this.#counts = this.#calls = null;
     clearTimeout(this.#retry);
     clearTimeout(this.#offlineTimer);
     this.#offlineTimer = 0;
@@ -235,7 +238,7 @@ export class Connection {
     clearTimeout(this.#offlineTimer);
     this.#offlineTimer = 0;
     this.#isOpen = false;
-    this.#counts = null;
+    this.#counts = this.#calls = null;
     const socket = this.#socket;
     this.#socket = null;
     socket?.close();

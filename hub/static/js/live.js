@@ -6,6 +6,7 @@
 //   tereze:thread    {number}             the open appeal has changed
 //   tereze:vanished  {number}             the open appeal may be seen no more
 //   tereze:counts    {mine, unassigned, …, teams: {key: n}}
+//   tereze:calls     the telephone's pulse, a text: what is shown of calls is to be read anew
 //   tereze:presence  {number: [{id, name, typing}]}
 //   tereze:notice    {kind, number, urgency, title, text}
 //   tereze:reload    what is shown is to be read anew
@@ -81,7 +82,7 @@ function tellOf(event) {
   } else if (event.notices) {
     for (const notice of event.notices) emit("notice", notice);
   } else {
-    for (const name of ["counts", "presence"]) if (event[name]) emit(name, event[name]);
+    for (const name of ["counts", "calls", "presence"]) if (event[name]) emit(name, event[name]);
   }
 }
 
