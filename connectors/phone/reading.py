@@ -4,7 +4,7 @@ Pure and without I/O. What else happens to a call is read by `connectors.phone.h
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -38,13 +38,17 @@ def left_sound(told: Delivery) -> str:
 
 def _past(body: bytes) -> Past:
     try:
-        return msgspec.json.decode(body, type=Past)
-    except msgspec.MsgspecError:
+        found = msgspec.json.decode(body, type=Past)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise Malformed("The body is no past call.") from None
+    if found.began_at.tzinfo is None:
+        raise Malformed("The past call does not say in which zone its time is.")
+    return found
 
 
 def _remembered(past: Past, envelope: Envelope, account: str) -> Iterator[InboundMessage]:
-    made = _Maker(envelope, account, past.number, past.call, at=past.began_at)
+    at = past.began_at.astimezone(UTC)
+    made = _Maker(envelope, account, past.number, past.call, at=at)
     yield made.call()
     for address in past.recordings:
         yield made.voicemail(address)

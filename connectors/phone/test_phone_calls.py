@@ -3,13 +3,15 @@
 import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeGuard, TypeVar
 from urllib.parse import urlencode
 
+import msgspec
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 
-from connectors.base import Context, Rejected, Uncertain, Unreachable
+from connectors.base import PAST, Context, Malformed, Rejected, Uncertain, Unreachable
 from connectors.phone.connector import PhoneConnector, PhoneSettings
 from connectors.phone.sandbox import API_KEY_SECRET, API_KEY_SID, PhoneSandbox
 from connectors.testing.contract import PUBLIC_URL
@@ -59,6 +61,16 @@ MORNING = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 ROOM = "call-5512"
 MUSIC = Play("https://hub.example.kz/prompts/music.wav")
 
+SETTINGS = PhoneSettings.model_validate(
+    {
+        "account_sid": ACCOUNT_SID,
+        "auth_token": AUTH_TOKEN,
+        "number": NUMBER,
+        "api_key_sid": API_KEY_SID,
+        "api_key_secret": API_KEY_SECRET,
+    }
+)
+
 Answering: TypeAlias = Callable[[Any], Script]
 H = TypeVar("H", bound=Heard)
 
@@ -106,16 +118,7 @@ class Exchange(Sandbox):
 
 def opened(provider: Sandbox, *, clock: Clock = utc_now) -> PhoneConnector:
     """The account's connector, speaking to whoever stands in for Twilio."""
-    settings = PhoneSettings.model_validate(
-        {
-            "account_sid": ACCOUNT_SID,
-            "auth_token": AUTH_TOKEN,
-            "number": NUMBER,
-            "api_key_sid": API_KEY_SID,
-            "api_key_secret": API_KEY_SECRET,
-            "api_base": provider.url,
-        }
-    )
+    settings = SETTINGS.model_copy(update={"api_base": provider.url})
     return PhoneConnector("main", settings, Context(public_url=PUBLIC_URL, clock=clock))
 
 
@@ -203,6 +206,8 @@ async def test_a_caller_waits_talks_is_held_and_hangs_up(
     assert (ended.call, ended.how, ended.known) == (rang.call, HowEnded.COMPLETED, None)
     assert (exchange.last(LegEnded).leg, exchange.last(LegEnded).how) == ("7", HowEnded.COMPLETED)
     assert len(exchange.read) == 1, "a call is one message"
+    with pytest.raises(Rejected, match="room is empty"):
+        await phone.carry(Hold(room=ROOM, call=rang.call, on=True))
 
 
 async def test_a_room_goes_on_without_whoever_was_released(
@@ -605,6 +610,53 @@ async def test_what_began_earlier_that_day_and_who_is_no_citizen_is_left_out() -
     assert early.began_at == datetime(2026, 3, 2, 4, 29, 59, tzinfo=UTC)
     assert (late.call, late.how, late.seconds) == (f"CA{1:032x}", HowEnded.COMPLETED, 61.0)
     assert [sound[-6:] for sound in late.recordings] == ["01.mp3", "05.mp3"]
+
+
+async def test_a_past_call_is_the_messages_that_its_own_deliveries_were(
+    phone: PhoneConnector, twilio: PhoneSandbox, exchange: Exchange
+) -> None:
+    exchange.says = {Rang: (TakeMessage(seconds=60),), LeftMessage: (HangUp(),)}
+    for number in (CITIZEN, "anonymous"):
+        exchange.read.clear()
+        since = twilio.time()
+        citizen = twilio.caller(number)
+        await citizen.call()
+        await twilio.pass_time(1)
+        await citizen.say(seconds=5)
+        await twilio.pass_time(5)
+        await citizen.hang_up()
+        await twilio.pass_time(10)
+        (past,) = await phone.past_calls(since)
+        body = msgspec.json.encode(past)
+        again = phone.normalize(delivery_to("phone", body, action=PAST))
+        timeless = [replace(one, sent_at=since) for one in exchange.read if is_message(one)]
+        assert list(again) == timeless
+        assert len(again) == 2
+
+
+def is_message(value: Inbound) -> TypeGuard[InboundMessage]:
+    return isinstance(value, InboundMessage)
+
+
+@pytest.mark.parametrize("zone", ["", "Z", "+05:00"])
+def test_a_past_call_has_an_aware_time_in_utc_or_is_malformed(zone: str) -> None:
+    body = {"call": f"CA{1:032x}", "number": CITIZEN, "ours": NUMBER, "how": "completed"}
+    told = msgspec.json.encode({**body, "began_at": f"2026-03-02T09:30:00{zone}"})
+    reader = PhoneConnector("main", SETTINGS, Context(public_url=PUBLIC_URL))
+    if zone:
+        (message,) = reader.normalize(delivery_to("phone", told, action=PAST))
+        assert is_message(message)
+        assert message.sent_at.utcoffset() == timedelta(0)
+    else:
+        with pytest.raises(Malformed):
+            reader.normalize(delivery_to("phone", told, action=PAST))
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[1]", b"\xff\xfe", b"[" * 100_000, b"a=b"])
+def test_what_is_no_past_call_is_malformed(body: bytes) -> None:
+    reader = PhoneConnector("main", SETTINGS, Context(public_url=PUBLIC_URL))
+    with pytest.raises(Malformed):
+        reader.normalize(delivery_to("phone", body, action=PAST))
 
 
 # --- When the hub does not answer ----------------------------------------------------------------
