@@ -119,6 +119,7 @@ class Appeal(Table, table=True):
         partial_index("ix_appeals_live_last_message_at_id", "last_message_at", "id", where=LIVE),
         partial_index("ix_appeals_live_waiting_since_id", "waiting_since", "id", where=LIVE),
         partial_index("ix_appeals_live_due_at_id", "due_at", "id", where=LIVE),
+        partial_index("ix_appeals_live_priority_id", "priority", "id", where=LIVE),
         partial_index("ix_appeals_live_team", "team", "last_message_at", "id", where=LIVE),
         partial_index(
             "ix_appeals_snoozed_until", "snoozed_until", where="snoozed_until IS NOT NULL"

@@ -1,18 +1,19 @@
 """In which order a list comes, and the cursor that says where a page ended."""
 
 import base64
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
-from sqlalchemy import ColumnElement, Row, case, func, literal, tuple_
+from sqlalchemy import ColumnElement, literal, true, tuple_
 from sqlmodel import col
 
 from registry import models
 from registry.appeals import Priority
-from registry.columns import UtcTime
+from registry.columns import Id
 from registry.errors import RegistryError
 
 
@@ -39,76 +40,116 @@ class Sort(StrEnum):
     """The most urgent first; of equals, what waits longest."""
 
 
-class Order(Struct, frozen=True):
-    """The columns that order a list, the last of them unique; all in one direction."""
+class Place(Struct, frozen=True):
+    """The row that ended a page."""
 
-    keys: tuple[Any, ...]
+    stretch: int
+    """Which of its order's."""
+    key: datetime | None
+    """What orders the rows within the stretch, where it is more than the id."""
+    id: int
+
+
+class Stretch(Struct, frozen=True):
+    """A part of a list, in which an index has the rows in order: one after the other is read until
+    the page is full. As one expression over all rows, an order would be sorted at every look."""
+
+    rows: ColumnElement[bool]
+    first: Any
+    """The column before the id."""
+    varies: bool = True
+    """Whether that has more than one value here."""
+
+
+class Order(Struct, frozen=True):
+    """The stretches of a list, one after the other."""
+
+    stretches: tuple[Stretch, ...]
     descending: bool = False
 
+    def after(self, place: Place | None) -> Iterator[tuple[int, Stretch, ColumnElement[bool]]]:
+        """The stretches that are left, each with the rows of it that are."""
+        for number, stretch in enumerate(self.stretches):
+            if place is None or number > place.stretch:
+                yield number, stretch, stretch.rows
+            elif number == place.stretch:
+                yield number, stretch, stretch.rows & self._beyond(stretch, place)
 
-_NEVER = datetime(9999, 12, 31, tzinfo=UTC)
-"""The deadline of what has none."""
+    def by(self, stretch: Stretch) -> list[ColumnElement[Any]]:
+        """What orders a stretch."""
+        keys = [stretch.first, col(models.Appeal.id)]
+        return [key.desc() if self.descending else key.asc() for key in keys]
 
-
-def _or_never(moment: Any) -> ColumnElement[datetime]:
-    return func.coalesce(moment, literal(_NEVER, UtcTime()))
+    def _beyond(self, stretch: Stretch, place: Place) -> ColumnElement[bool]:
+        id_ = col(models.Appeal.id)
+        if not stretch.varies:
+            return id_ < place.id if self.descending else id_ > place.id
+        here = tuple_(literal(place.key, stretch.first.type), literal(place.id, Id))
+        ours = tuple_(stretch.first, id_)
+        return ours < here if self.descending else ours > here
 
 
 def order_of(sort: Sort) -> Order:
-    """The columns behind a sort."""
+    """The order behind a sort."""
     appeal = models.Appeal
     id_ = col(appeal.id)
     match sort:
         # Ids follow the time of registration, and the primary key is their index.
         case Sort.NEWEST:
-            return Order((id_,), descending=True)
+            return Order((Stretch(true(), id_, varies=False),), descending=True)
         case Sort.OLDEST:
-            return Order((id_,))
+            return Order((Stretch(true(), id_, varies=False),))
         case Sort.LAST_MESSAGE:
-            return Order((col(appeal.last_message_at), id_), descending=True)
+            return Order((Stretch(true(), col(appeal.last_message_at)),), descending=True)
         case Sort.WAITING:
-            return Order((_or_never(col(appeal.waiting_since)), id_))
+            return _with_none_last(col(appeal.waiting_since))
         case Sort.DUE:
-            return Order((_or_never(col(appeal.due_at)), id_))
+            return _with_none_last(col(appeal.due_at))
         case Sort.PRIORITY:
-            most_urgent_first = list(reversed(Priority))
-            ranks = {value.value: rank for rank, value in enumerate(most_urgent_first)}
-            return Order((case(ranks, value=col(appeal.priority)), id_))
+            priority = col(appeal.priority)
+            return Order(
+                tuple(
+                    Stretch(priority == value.value, priority, varies=False)
+                    for value in reversed(Priority)
+                )
+            )
+
+
+def _with_none_last(moment: Any) -> Order:
+    return Order(
+        (
+            Stretch(moment.is_not(None), moment),
+            Stretch(moment.is_(None), moment, varies=False),
+        )
+    )
 
 
 class _Cursor(Struct, frozen=True, array_like=True):
-    """The place of a page's last row."""
+    """A place, and the sort that it is one of."""
 
     sort: Sort
-    key: Annotated[datetime, Meta(tz=True)] | Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    stretch: Annotated[int, Meta(ge=0, le=9)]
+    key: Annotated[datetime, Meta(tz=True)] | None
     id: Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
-_KEYS: dict[Sort, type] = dict.fromkeys((Sort.LAST_MESSAGE, Sort.WAITING, Sort.DUE), datetime)
-
-
-def read_cursor(cursor: str, sort: Sort) -> tuple[Any, int]:
-    """The key and the id that a cursor stands for. Raises: BadCursor."""
+def read_cursor(cursor: str, sort: Sort) -> Place:
+    """The place that a cursor stands for. Raises: BadCursor."""
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        place = msgspec.json.decode(raw, type=_Cursor)
-        key = place.key.astimezone(UTC) if isinstance(place.key, datetime) else place.key
+        read = msgspec.json.decode(raw, type=_Cursor)
+        key = None if read.key is None else read.key.astimezone(UTC)
     except (ValueError, RecursionError, OverflowError) as error:
         raise BadCursor from error
-    if place.sort is not sort or not isinstance(key, _KEYS.get(sort, int)):
+    stretches = order_of(sort).stretches
+    if read.sort is not sort or read.stretch >= len(stretches):
         raise BadCursor
-    return key, place.id
+    if stretches[read.stretch].varies != (key is not None):
+        raise BadCursor
+    return Place(read.stretch, key, read.id)
 
 
-def write_cursor(sort: Sort, row: Row[Any]) -> str:
-    """The cursor of the page that follows the row; its last column is the order\'s first key."""
-    raw = msgspec.json.encode(_Cursor(sort, row[-1], row.id))
+def write_cursor(sort: Sort, place: Place) -> str:
+    """The cursor of the page that follows a place."""
+    raw = msgspec.json.encode(_Cursor(sort, place.stretch, place.key, place.id))
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
-
-
-def beyond(order: Order, place: tuple[Any, int]) -> ColumnElement[bool]:
-    """What comes after a place in an order."""
-    values = place[-len(order.keys) :]
-    here = tuple_(*[literal(v, k.type) for k, v in zip(order.keys, values, strict=True)])
-    ours = tuple_(*order.keys)
-    return ours < here if order.descending else ours > here

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, exists, or_
+from sqlalchemy import ColumnElement, exists, or_, select
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -95,7 +95,9 @@ def _held_by(assignee: str) -> ColumnElement[bool]:
     id_ = parse_id(assignee)
     if id_ is not None:
         return holder == id_
-    return col(models.Operator.email) == assignee.strip().lower()
+    operator = models.Operator
+    named = select(col(operator.id)).where(col(operator.email) == assignee.strip().lower())
+    return holder == named.scalar_subquery()
 
 
 def _tagged(name: str) -> ColumnElement[bool]:

@@ -315,6 +315,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("status IN ('new', 'open', 'pending')"),
     )
     op.create_index(
+        "ix_appeals_live_priority_id",
+        "appeals",
+        ["priority", "id"],
+        unique=False,
+        postgresql_where=sa.text("status IN ('new', 'open', 'pending')"),
+        sqlite_where=sa.text("status IN ('new', 'open', 'pending')"),
+    )
+    op.create_index(
         "ix_appeals_live_last_message_at_id",
         "appeals",
         ["last_message_at", "id"],
