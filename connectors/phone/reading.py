@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from connectors.base import PAST, Malformed
 from connectors.phone.addresses import FALLBACK_MESSAGE, MESSAGE
@@ -39,16 +40,15 @@ def left_sound(told: Delivery) -> str:
 def _past(body: bytes) -> Past:
     try:
         found = msgspec.json.decode(body, type=Past)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        if found.began_at.tzinfo is None:
+            raise Malformed("The past call does not say in which zone its time is.")
+        return replace(found, began_at=found.began_at.astimezone(UTC))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
         raise Malformed("The body is no past call.") from None
-    if found.began_at.tzinfo is None:
-        raise Malformed("The past call does not say in which zone its time is.")
-    return found
 
 
 def _remembered(past: Past, envelope: Envelope, account: str) -> Iterator[InboundMessage]:
-    at = past.began_at.astimezone(UTC)
-    made = _Maker(envelope, account, past.number, past.call, at=at)
+    made = _Maker(envelope, account, past.number, past.call, at=past.began_at)
     yield made.call()
     for address in past.recordings:
         yield made.voicemail(address)
