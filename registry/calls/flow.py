@@ -172,7 +172,8 @@ def _answer_language(here: Here, digits: str) -> Turn:
     then = here.kept.get("then")
     known = replace(here, language=language or here.speaks).without("tries", "then")
     if here.in_queue:
-        return keep_waiting(known)
+        # Who waits before them, and for whom, is another matter in another language: told next.
+        return known.without("told_at").ask(WAIT, seconds=1)
     if then == OFFER:
         return offer(known)
     if then == NOTICE and here.call.direction == "out":

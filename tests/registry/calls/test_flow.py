@@ -97,7 +97,9 @@ def test_a_star_changes_the_language_in_the_queue_and_the_place_is_kept() -> Non
     assert (caller.asked.step, caller.call.state) == (LANGUAGE, "waiting")
     caller.effects.clear()
     caller.presses("3")
-    assert (caller.asked.step, caller.call.state, caller.languages) == (WAIT, "waiting", {"en"})
+    assert (caller.asked.step, caller.call.state, caller.call.language) == (WAIT, "waiting", "en")
+    assert caller.presses("").prompts[0] == "position_1"
+    assert caller.languages == {"en"}
     assert caller.effects == []
 
 
