@@ -77,9 +77,9 @@ async def agents(session: AsyncSession) -> Sequence[PhoneAgent]:
     return (await session.exec(select(PhoneAgent).order_by(col(PhoneAgent.operator_id)))).all()
 
 
-def can_ring(now: datetime) -> ColumnElement[bool]:
+def can_ring(seen_since: ColumnElement[datetime]) -> ColumnElement[bool]:
     """Whether there is something that rings: of a desk phone nobody can tell."""
-    return or_(col(PhoneAgent.device) != "", col(PhoneAgent.seen_at) >= now - SILENCE)
+    return or_(col(PhoneAgent.device) != "", col(PhoneAgent.seen_at) >= seen_since)
 
 
 def is_reachable(agent: PhoneAgent, now: datetime) -> bool:

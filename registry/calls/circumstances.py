@@ -11,6 +11,7 @@ from registry.appeals.changes import Priority
 from registry.calls.estimate import estimate, handling_times
 from registry.calls.flow import Facts
 from registry.calls.matching import Waiting, who_is_on, who_waits
+from registry.calls.steps import START, WAIT
 from registry.calls.tables import Call
 from registry.calls.texting import can_text
 from registry.contacts.holding import PHONE
@@ -20,26 +21,35 @@ from registry.office_shapes import Announcement, Telephone
 
 
 async def facts_of(session: AsyncSession, call: Call, *, now: datetime) -> Facts:
-    """The circumstances of a call as they are now."""
+    """The circumstances of a call as they are now, as far as they matter where it is."""
     announcement = await get_setting(session, Announcement)
     falls_silent = announcement.until is not None and announcement.until <= now
-    urgent, blocked = await _known_as(session, call.number)
-    ahead = _ahead(await who_waits(session, now=now), call)
-    on = [one for one in await who_is_on(session) if one.takes(call.language, call.team)]
-    handling = await handling_times(session, now=now)
+    begins, waits = call.step == START, call.step == WAIT
+    urgent, blocked = await _known_as(session, call.number) if begins else (call.urgent, False)
+    ahead, agents_on, seconds = await _queue(session, call, now=now) if waits else (0, 0, None)
     return Facts(
         open=call.open_hours,
         telephone=await get_setting(session, Telephone),
         announcement=announcement if announcement.on and not falls_silent else None,
-        remembered=await _remembered(session, call),
+        remembered=call.language or await _remembered(session, call),
         ahead=ahead,
-        estimate=estimate(ahead, handling, agents_on=len(on)),
-        agents_on=len(on),
+        estimate=seconds,
+        agents_on=agents_on,
         urgent=urgent,
         blocked=blocked,
         texts=bool(call.number) and await can_text(session, call.number),
         now=now,
     )
+
+
+async def _queue(
+    session: AsyncSession, call: Call, *, now: datetime
+) -> tuple[int, int, float | None]:
+    """How many are served before them, by how many, and in how many seconds it is their turn."""
+    ahead = _ahead(await who_waits(session, now=now), call)
+    agents_on = await who_is_on(session, call.language, call.team)
+    handling = await handling_times(session, now=now)
+    return ahead, agents_on, estimate(ahead, handling, agents_on=agents_on)
 
 
 def _ahead(queue: list[Waiting], call: Call) -> int:

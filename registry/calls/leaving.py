@@ -43,6 +43,12 @@ def is_dialled(call: Call) -> bool:
     return call.direction == "out" and call.answered_at is None
 
 
+async def is_being_given(session: AsyncSession, call: Call) -> bool:
+    """Whether a colleague was asked to take the citizen over, and has not yet."""
+    legs = await live_legs(session, call.id) if is_in_room(call) else ()
+    return any(leg.operator_id != call.operator_id for leg in legs)
+
+
 def wait_again(call: Call, *, now: datetime) -> None:
     """Back into the queue, with the place that they had."""
     call.state, call.waiting_since = "waiting", call.waiting_since or now

@@ -16,14 +16,22 @@ from registry.calls.call_backs import place_of, want_call_back
 from registry.calls.circumstances import facts_of
 from registry.calls.ending import left_voice
 from registry.calls.flow import ToFollow, follow
-from registry.calls.hearing import Anything, Arrived, Ended, LegAnswered, LegEnded, Recorded
+from registry.calls.hearing import (
+    Anything,
+    Arrived,
+    Ended,
+    HowEnded,
+    LegAnswered,
+    LegEnded,
+    Recorded,
+)
 from registry.calls.knowing import hold_call
-from registry.calls.leaving import clear, end_call, is_in_room
+from registry.calls.leaving import clear, end_call, is_being_given, is_in_room, leave_room
 from registry.calls.legs import LEFT_ROOM, answer_leg, give_up, leg_ended, leg_left, overdue_legs
 from registry.calls.locking import lock_switchboard, tell_screens
 from registry.calls.matching import match, needless, planned
 from registry.calls.script import HangUp, Script
-from registry.calls.steps import START
+from registry.calls.steps import START, TALKED
 from registry.calls.tables import Call
 from registry.calls.texting import send_links
 from registry.calls.turns import (
@@ -97,6 +105,8 @@ async def tick(database: Database, *, office: Office, now: datetime) -> None:
             await give_up(session, leg, "missed", now=now)
         for agent in await silent_agents(session, now=now):
             await sign_out(session, agent, now=now)
+        for call in await needless(session):
+            await end_call(session, call, HowEnded.CANCELLED, now=now)
 
 
 async def _is_due(session: AsyncSession, *, now: datetime) -> bool:
@@ -118,6 +128,10 @@ async def _go_on(
     facts = await facts_of(session, call, now=now)
     if call.ended_at is None and call.step == START:
         call.urgent = facts.urgent
+    if isinstance(heard, Arrived) and heard.step == TALKED and await is_being_given(session, call):
+        # Whoever they talked with is cut off, and the colleague has not taken them over.
+        await clear(session, call, now=now)
+        leave_room(call, now=now)
     turn = follow(call, heard, facts)
     before = call.state
     if turn.state is not None and turn.state not in WITH_A_PERSON:
