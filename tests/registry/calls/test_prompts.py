@@ -26,6 +26,7 @@ from registry.calls.prompt_words import (
 )
 from registry.calls.prompts import Prompts, load_prompts, open_prompts, spoken
 from registry.calls.script import Ask, HangUp, Line, Pause, Play, Say, Verb
+from registry.calls.waiting import ESTIMATES, POSITIONS
 from registry.db import Database
 from registry.errors import BadValue, NotFound
 from registry.models import JournalEntry
@@ -100,6 +101,12 @@ def test_every_line_that_the_switchboard_names_has_words() -> None:
     }
     assert len(named) > 15
     assert named <= known
+
+
+def test_every_place_and_every_time_to_wait_has_words() -> None:
+    told = {f"position_{place}" for place in (*range(1, POSITIONS + 1), "many")}
+    told |= {f"estimate_{minutes}" for minutes in (*ESTIMATES, "more")}
+    assert told == {name for name in prompt_words() if name.startswith(("position_", "estimate_"))}
 
 
 _SAYING = {"Line": 0, "saying": 0, "part": 0, "ask": 1, "line": 0}
