@@ -38,14 +38,21 @@ _MOVED = frozenset({"redirected", "redirected-from-bridged", "bridged", "bridgin
 _FAILED = frozenset({"queue-full", "error", "system-error"})
 
 
+_NOT_THEIRS = frozenset({addresses.LEG, addresses.LEG_STATUS, addresses.RECORDING})
+"""The actions whose calls are not the citizens' own."""
+
+
 def heard(envelope: Envelope, *, account: str, ours: str) -> Anything | None:
     """None for what changes nothing, and for actions that are not ours. `ours` is the account's
     number. Raises: Malformed."""
     understand = _ACTIONS.get(envelope.action)
     if understand is None:
         return None
+    told = read(envelope)
     common = {"account": account, "at": envelope.received_at}
-    found = understand(read(envelope), common)
+    if envelope.action not in _NOT_THEIRS:
+        common["number"] = told.citizen
+    found = understand(told, common)
     if isinstance(found, Rang) and not found.ours:  # the call came by SIP
         return replace(found, ours=ours)
     return found
@@ -56,7 +63,7 @@ def _rang(told: Delivery, common: dict[str, Any]) -> Anything | None:
         return None
     if told.how is not None:  # the number's status callback has this address too
         return _ended(told, common)
-    return Rang(**common, call=told.call, number=told.citizen, ours=told.ours)
+    return Rang(**common, call=told.call, ours=told.ours)
 
 
 def _step(told: Delivery, common: dict[str, Any]) -> Anything | None:

@@ -18,13 +18,14 @@ class Heard(Struct, frozen=True, kw_only=True):
     """When the delivery was received."""
     known: str | None = None
     """Our own id of the call, where we began it ourselves: the provider carries it back."""
+    number: str = ""
+    """The citizen's in E.164, where the delivery tells it: any may be the first that we hear of a
+    call. Empty where it is withheld."""
 
 
 class Rang(Heard, frozen=True, kw_only=True):
     """A citizen calls, and nobody has answered yet. Answered with a script."""
 
-    number: str
-    """In E.164; empty where it is withheld."""
     ours: str
     """Which number of ours was called."""
 

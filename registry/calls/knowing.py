@@ -24,8 +24,9 @@ async def hold_call(session: AsyncSession, heard: Heard, *, office: Office) -> C
         session.add(call)
     if call.external_id is None:
         call.external_id = heard.call
+    call.number = call.number or heard.number
     if isinstance(heard, Rang):
-        call.number, call.ours = call.number or heard.number, call.ours or heard.ours
+        call.ours = call.ours or heard.ours
     await session.flush()
     return call
 

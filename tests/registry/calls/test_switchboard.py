@@ -491,3 +491,19 @@ async def _events(exchange: Exchange) -> list[str]:
             .order_by(JournalEntry.id)  # type: ignore[arg-type]
         )
         return [event for event in found if event.startswith("call.")]
+
+
+async def test_a_call_of_which_only_the_end_was_heard_is_called_back(exchange: Exchange) -> None:
+    heard = Ended(
+        account="main",
+        call="CA-of-the-outage",
+        at=exchange.now,
+        number="+77010000001",
+        how=HowEnded.COMPLETED,
+    )
+    await hear(exchange.database, heard, office=exchange.office, now=exchange.now)
+    (call,) = await exchange.calls()
+    assert (call.number, call.ended_as) == ("+77010000001", "abandoned")
+    async with exchange.database.read() as session:
+        (task,) = await session.exec(select(CallBack))
+    assert (task.number, task.why) == ("+77010000001", "missed")
