@@ -37,7 +37,7 @@ async def finish(session: AsyncSession, call: Call, *, how: HowEnded, now: datet
         until = call.answered_at or call.ended_at
         call.waited = max(0.0, (until - max(call.waiting_since, call.started_at)).total_seconds())
     await _call_back(session, call, how, now=now)
-    moved = await _note_answer(session, call) if call.ended_as == "answered" else {}
+    moved = await _note_in_appeal(session, call)
     await note_call(
         session,
         call,
@@ -94,10 +94,14 @@ async def _call_back(session: AsyncSession, call: Call, how: HowEnded, *, now: d
         await missed(session, call, MISSED if call.open_hours else CLOSED, now=now)
 
 
-async def _note_answer(session: AsyncSession, call: Call) -> dict[str, Any]:
-    """What was asked before they talked has been answered; it was told then, where it was known."""
+async def _note_in_appeal(session: AsyncSession, call: Call) -> dict[str, Any]:
+    """What the appeal learns from the call: the language, and that what was asked before they
+    talked has been answered, where it was not known yet when they did."""
     appeal = await appeal_of(session, call)
-    if appeal is None or appeal.waiting_since is None or call.answered_at is None:
+    if appeal is None:
+        return {}
+    appeal.language = appeal.language or call.language
+    if call.answered_at is None or appeal.waiting_since is None:
         return {}
     if appeal.waiting_since > call.answered_at:
         return {}

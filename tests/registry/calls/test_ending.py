@@ -132,6 +132,16 @@ async def test_a_talk_answers_the_appeal_and_closes_the_call_back(database: Data
     assert (entry.data["talked"], entry.data["from"], entry.data["to"]) == (32, "new", "open")
 
 
+async def test_the_appeal_is_in_the_language_that_the_caller_chose(database: Database) -> None:
+    await furnished(database)
+    await rings(database)
+    await _end(database, step=WAIT, language="kk")
+    await rings(database, sid="CA2")
+    await _end(database, external_id="CA2", step=WAIT, language="ru")
+    async with database.read() as session:
+        assert (await session.exec(select(Appeal.language))).one() == "kk"
+
+
 async def test_who_waits_on_an_old_place_has_waited_only_since_they_called(
     database: Database,
 ) -> None:
