@@ -28,7 +28,12 @@ _SUPERUSER = "hub"
 _MEMORY = Path("/dev/shm")
 _MEMORY_NEEDED = 1024**3
 """Bytes that must be free there."""
-_HURRIED = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_HURRIED = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+}
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",

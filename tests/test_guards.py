@@ -1,4 +1,5 @@
-"""The guards of the tests themselves: nothing leaves this machine, nothing blocks the loop."""
+"""The guards of the tests themselves: nothing leaves this machine, nothing blocks the loop, nothing
+stays in a database for the test that has it next."""
 
 import asyncio
 import os
@@ -8,7 +9,7 @@ import pytest
 from blockbuster import BlockingError
 
 import registry
-from tests.conftest import LeftTheMachine
+from tests.conftest import Databases, LeftTheMachine
 
 _ELSEWHERE = "192.0.2.7"
 """An address that the Internet keeps for examples: RFC 5737."""
@@ -57,3 +58,41 @@ async def test_our_own_code_may_block_a_thread() -> None:
 
 def test_our_own_code_may_block_where_no_loop_runs() -> None:
     _blocking_in_our_code()
+
+
+_APPEALS = "SELECT count(*), coalesce(max(id), 0) FROM appeal_changes"
+_CHANGE = "INSERT INTO appeal_changes (appeal_id) VALUES (1)"
+
+
+def _name(url: str) -> str:
+    return url.rpartition("/")[2]
+
+
+def test_a_database_is_empty_for_the_next_test(databases: Databases) -> None:
+    server = databases.server
+    tables = "SELECT string_agg(version_num, ',') FROM alembic_version"
+    with databases.postgresql() as url:
+        name = _name(url)
+        server.sql(_CHANGE, database=name)
+        assert server.sql(_APPEALS, database=name) == "1|1"
+        revision = server.sql(tables, database=name)
+    with databases.postgresql() as url:
+        assert _name(url) == name
+        assert server.sql(_APPEALS, database=name) == "0|0"
+        assert server.sql(tables, database=name) == revision
+        server.sql(_CHANGE, database=name)
+        assert server.sql(_APPEALS, database=name) == "1|1"
+
+
+@pytest.mark.parametrize(
+    "harm",
+    ["DROP TABLE teams CASCADE", "CREATE INDEX ix ON teams (name)", "DROP SCHEMA kept CASCADE"],
+)
+def test_a_database_whose_tables_were_changed_is_nobodys_next(
+    databases: Databases, harm: str
+) -> None:
+    with databases.postgresql() as url:
+        changed = _name(url)
+        databases.server.sql(harm, database=changed)
+    with databases.postgresql() as url:
+        assert _name(url) != changed

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from argon2 import Type
 from sqlmodel import select
 
 from registry.db import Database
@@ -24,7 +25,7 @@ from registry.operators import (
     revoke_token,
 )
 from registry.passwords import hash_password, is_password, one_time_password
-from tests.conftest import FakeClock
+from tests.conftest import USUAL_HASHER, FakeClock
 
 KEY = "a key of the installation, of 32+ characters"
 PASSWORD = "Алатау баурайында 7"
@@ -210,3 +211,10 @@ def test_each_role_holds_what_the_one_before_it_may() -> None:
         principal = Principal(role=have, name="x", operator_id=None, actor="token:x")
         held = {role for role in Role if principal.is_at_least(role)}
         assert held == set(list(Role)[: list(Role).index(have) + 1])
+
+
+def test_a_hash_of_a_running_hub_is_as_costly_as_is_advised() -> None:
+    """RFC 9106, section 4: the second recommended option."""
+    assert USUAL_HASHER.type is Type.ID
+    assert (USUAL_HASHER.memory_cost, USUAL_HASHER.time_cost) >= (64 * 1024, 3)
+    assert USUAL_HASHER.salt_len >= 16
