@@ -146,6 +146,8 @@ def test_a_suite_has_those_tests_that_apply_to_it() -> None:
     assert getattr(Swallowing, name) is None
     assert getattr(Carrying, name) is getattr(ConnectorContract, name)
     assert Carrying.test_a_repeated_send_arrives_once_where_that_is_promised is None
+    assert Carrying.test_what_carries_nothing_refuses_it_and_asks_nobody is None
+    assert Carrying.test_everything_that_happens_to_a_call_has_a_fixture is None
 
 
 def test_the_expected_files_are_written_from_what_the_code_gives(
