@@ -53,6 +53,8 @@ API_KEY_SECRET = "7d31000000000000000000000000c0de"  # noqa: S105 - opens nothin
 APPLICATION_SID = "AP0000000000000000000000000000a991"
 PATIENCE = 15.0
 """Real seconds that Twilio waits for an answer."""
+_PACE = 0.1
+"""Real seconds between two looks at the clock."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -132,9 +134,19 @@ class PhoneSandbox(TwilioSandbox):
     device = caller
     """Whoever is at "client:…", "sip:…" or a number."""
 
+    def phone_at(self, address: str) -> Phone | None:
+        """Whoever can be called there; None for an address that nobody is at."""
+        return self.phones.get(address)
+
     async def pass_time(self, seconds: float) -> None:
         """Let time go by. Raises: whatever went wrong in the simulation itself."""
         await self.time.pass_time(seconds)
+
+    async def keep_pace(self) -> None:
+        """Let time go by as it does outside, until it is cancelled. Raises: as `pass_time`."""
+        while True:
+            await asyncio.sleep(_PACE)
+            await self.pass_time(max(0.0, (utc_now() - self.time()).total_seconds()))
 
     async def idle(self) -> None:
         """Wait until everybody waits for time, for a person or for the hub's orders."""
@@ -163,6 +175,7 @@ class PhoneSandbox(TwilioSandbox):
         )
         leg.status = "ringing"
         go = Go(address=number.voice_url, method=number.voice_method)
+        phone.legs.append(leg)
         self.time.begin(self.live(leg, go))
         return leg
 

@@ -157,7 +157,7 @@ async def ring(on: "PhoneSandbox", leg: Leg, *, seconds: float) -> bool:
     """Ring at whoever is called; False when the leg is over. Raises: HungUp."""
     await tell_of_call(on, leg, "initiated")
     leg.check()
-    phone = on.phones.get(leg.to)
+    phone = on.phone_at(leg.to)
     if (phone is None and leg.to.startswith("client:")) or (phone and not phone.reachable):
         leg.end("no-answer")
         return False

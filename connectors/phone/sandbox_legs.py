@@ -239,8 +239,8 @@ class Leg:
             "To": self.to,
         }
         if self.direction == "inbound":
-            known |= {"CalledCountry": "KZ", "CallerCountry": "KZ", "FromCountry": "KZ"}
-            known |= {"FromCity": "", "FromState": "", "FromZip": "", "ToCountry": "KZ"}
+            known |= {"CalledCountry": "KZ", "CallerCountry": "KZ"}
+            known |= {"FromCountry": "KZ", "ToCountry": "KZ"}
         if self.parent is not None:
             known["ParentCallSid"] = self.parent.sid
         return known

@@ -121,7 +121,6 @@ class Phone:
     async def call(self, to: str | None = None) -> Leg:
         """Call a number of the account's, its first unless told."""
         leg = self.sandbox.begin_call(self, to)
-        self.legs.append(leg)
         await self.sandbox.idle()
         return leg
 

@@ -6,6 +6,8 @@ import aiohttp
 import pytest
 
 from connectors.phone.sandbox import ACCOUNT_SID, APPLICATION_SID, NUMBER, Callback, PhoneSandbox
+from connectors.phone.sandbox_legs import Go
+from connectors.testing.sandbox import answer
 from connectors.testing.scripted_hub import ScriptedHub
 
 CITIZEN, OPERATOR = "+77012223344", "client:operator_17"
@@ -233,8 +235,9 @@ async def test_only_a_call_that_goes_on_can_be_moved(
     assert (await ask(http, twilio, "Calls/CA0.json", move))[0] == 404
 
 
+@pytest.mark.parametrize("answered", ["<Say>One</Say>", "<Hangup/>", ""])
 async def test_an_answer_that_comes_after_the_call_was_moved_is_not_followed(
-    http: aiohttp.ClientSession, twilio: PhoneSandbox, scripted: ScriptedHub
+    answered: str, twilio: PhoneSandbox, scripted: ScriptedHub
 ) -> None:
     caller = twilio.caller(CITIZEN)
     scripted.replies["/call"] = '<Gather action="/step"/>'
@@ -242,10 +245,8 @@ async def test_an_answer_that_comes_after_the_call_was_moved_is_not_followed(
     leg = await caller.call()
 
     def move_meanwhile(_: object) -> str:
-        from connectors.phone.sandbox_legs import Go
-
         leg.move(Go(address=f"{HUB}/next"))
-        return "<Say>One</Say>"
+        return answered
 
     scripted.replies["/step"] = move_meanwhile
     await caller.press("1#")
@@ -287,8 +288,6 @@ async def test_callbacks_come_again_late_or_never_as_a_test_says(
 async def test_a_callback_that_is_answered_badly_is_written_into_the_debugger(
     http: aiohttp.ClientSession, twilio: PhoneSandbox, scripted: ScriptedHub
 ) -> None:
-    from connectors.testing.sandbox import answer
-
     scripted.replies["/status"] = answer(status=500)
     form = {**RING, "To": "client:nobody", "StatusCallback": f"{HUB}/status"}
     await ask(http, twilio, "Calls.json", form)

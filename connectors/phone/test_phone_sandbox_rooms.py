@@ -325,6 +325,19 @@ async def test_a_beep_is_heard_by_those_who_are_in(
     assert [heard.what for heard in first.heard] == ["music", "beep", "beep"]
 
 
+async def test_nobody_hears_another_before_the_conference_starts(
+    twilio: PhoneSandbox, scripted: ScriptedHub
+) -> None:
+    scripted.replies["/call"] = (
+        '<Dial><Conference startConferenceOnEnter="false">open</Conference></Dial>'
+    )
+    first, second = twilio.caller(CITIZEN), twilio.caller("+77012223355")
+    await first.call()
+    await second.call()
+    assert [heard.what for heard in first.heard] == ["music"]
+    assert not first.talks_to
+
+
 async def test_a_conversation_is_recorded_from_its_start_to_its_end(
     twilio: PhoneSandbox, scripted: ScriptedHub, http: aiohttp.ClientSession
 ) -> None:
