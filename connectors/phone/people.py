@@ -12,7 +12,8 @@ from registry.types import ContactPoint
 CLIENT = "client:"
 """Stands before the name of a browser's device."""
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-_WITHOUT_PLUS = re.compile(r"[1-9][0-9]{8,14}")
+_WITHOUT_PLUS = re.compile(r"[1-79][0-9]{10,14}")
+"""A number with its country: ten digits, or an 8 before them, are a number within a country."""
 _PUNCTUATION = str.maketrans("", "", " -().\u00a0")
 _WITHHELD = frozenset({"+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"})
 """ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE, typed on a telephone's keys: what

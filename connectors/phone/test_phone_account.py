@@ -106,6 +106,8 @@ def test_an_account_is_a_telephone_with_a_fallback() -> None:
         ("Restricted", ""),
         ("", ""),
         ("109", ""),
+        ("87015550142", ""),
+        ("7015550142", ""),
         ("sip:+77015550142@pbx.example.kz", ""),
         ("+7701555\u0660142", ""),
     ],
