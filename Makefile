@@ -40,6 +40,7 @@ bench: setup  ## speed as ratios against a ceiling measured in the same run
 	$(BIN)/python -m bench.outbox
 	$(BIN)/python -m bench.inbox
 	$(BIN)/python -m bench.live
+	$(BIN)/python -m bench.calls
 
 lock: setup  ## pin every dependency with hashes, for every platform
 	$(PYTHON) -m venv $(VENV)/lock

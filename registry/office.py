@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, structs
 from sqlalchemy import bindparam, text
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.columns import UtcTime
@@ -27,6 +28,15 @@ async def get_setting(session: AsyncSession, shape: type[S]) -> S:
     if row is None or not row.value:
         return as_delivered(shape)
     return msgspec.convert(row.value, shape)
+
+
+async def setting_of(session: AsyncSession, shape: type[S]) -> S:
+    """The same, for a transaction that changes none: all of them are read at the first question."""
+    info: dict[Any, Any] = session.info
+    if OfficeSetting not in info:
+        info[OfficeSetting] = {row.name: row.value for row in await session.exec(_ALL)}
+    value = info[OfficeSetting].get(shape.name)
+    return msgspec.convert(value, shape) if value else as_delivered(shape)
 
 
 async def change_setting(
@@ -114,6 +124,7 @@ async def _ask_to_recompute(session: AsyncSession, cause: str, *, now: datetime)
 
 # --- Rows -----------------------------------------------------------------------------------------
 
+_ALL = select(OfficeSetting)
 _MAKE = text(
     "INSERT INTO office_settings (name, changed_at) VALUES (:name, :now) "
     "ON CONFLICT (name) DO NOTHING"

@@ -16,20 +16,20 @@ from registry.calls.tables import Call
 from registry.calls.texting import can_text
 from registry.contacts.holding import PHONE
 from registry.models import LIVE, Appeal, Contact, ContactPoint
-from registry.office import get_setting
+from registry.office import setting_of
 from registry.office_shapes import Announcement, Telephone
 
 
 async def facts_of(session: AsyncSession, call: Call, *, now: datetime) -> Facts:
     """The circumstances of a call as they are now, as far as they matter where it is."""
-    announcement = await get_setting(session, Announcement)
+    announcement = await setting_of(session, Announcement)
     falls_silent = announcement.until is not None and announcement.until <= now
     begins, waits = call.step == START, call.step == WAIT
     urgent, blocked = await _known_as(session, call.number) if begins else (call.urgent, False)
     ahead, agents_on, seconds = await _queue(session, call, now=now) if waits else (0, 0, None)
     return Facts(
         open=call.open_hours,
-        telephone=await get_setting(session, Telephone),
+        telephone=await setting_of(session, Telephone),
         announcement=announcement if announcement.on and not falls_silent else None,
         remembered=call.language or await _remembered(session, call),
         ahead=ahead,

@@ -23,7 +23,7 @@ from registry.calls.steps import HELLO, ROOM
 from registry.calls.tables import Call, CallLeg, PhoneAgent
 from registry.errors import RegistryError
 from registry.models import Operator
-from registry.office import get_setting
+from registry.office import setting_of
 from registry.office_shapes import Telephone
 
 LEFT_ROOM = "leg"
@@ -44,7 +44,7 @@ async def ring(
     session: AsyncSession, call: Call, agent: PhoneAgent, kind: str, *, now: datetime
 ) -> CallLeg:
     """Let a call ring at an operator."""
-    telephone = await get_setting(session, Telephone)
+    telephone = await setting_of(session, Telephone)
     leg = CallLeg(
         call_id=call.id,
         account=call.account,
@@ -149,7 +149,7 @@ async def _language(session: AsyncSession, operator_id: int) -> str:
     """What an operator's screen is in, or else what the office speaks."""
     operator = await session.get(Operator, operator_id)
     chosen = None if operator is None else operator.preferences.get("language")
-    return chosen or (await get_setting(session, Telephone)).language
+    return chosen or (await setting_of(session, Telephone)).language
 
 
 # --- It is not ------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from registry.contacts import PHONE
 from registry.errors import CannotCarry
 from registry.journal import SYSTEM
 from registry.models import AccountState, Appeal, ContactPoint, Conversation, Dispatch, Message
-from registry.office import get_setting
+from registry.office import setting_of
 from registry.office_shapes import Telephone, Title
 from registry.replies.ways import Kind, Way, hold_way
 from registry.states import LIVE
@@ -31,7 +31,7 @@ _ASKS = {
 
 async def can_text(session: AsyncSession, number: str) -> bool:
     """Whether there are links, an account that can send them, and a phone that can receive them."""
-    telephone = await get_setting(session, Telephone)
+    telephone = await setting_of(session, Telephone)
     if not (telephone.text_from and telephone.links and _may_receive(number)):
         return False
     state = await session.get(AccountState, (SMS, telephone.text_from))
@@ -58,7 +58,7 @@ async def send_links(session: AsyncSession, call: Call, *, now: datetime) -> boo
         return False
     key = f"links:{call.id}"
     appeal = await session.get_one(Appeal, appeal_id)
-    telephone = await get_setting(session, Telephone)
+    telephone = await setting_of(session, Telephone)
     try:
         conversation = await _conversation(session, appeal, telephone, call.number, now=now)
     except CannotCarry:
@@ -142,7 +142,7 @@ async def _is_about_another(
 
 
 async def _text(session: AsyncSession, telephone: Telephone, language: str) -> str:
-    title = (await get_setting(session, Title)).names
+    title = (await setting_of(session, Title)).names
     name = getattr(title, language, title.ru)
     links = [f"{messenger}: {address}" for messenger, address in telephone.links.items()]
     return "\n".join([f"{name}. {_ASKS.get(language, _ASKS['ru'])}", *links])

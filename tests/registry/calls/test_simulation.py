@@ -1,0 +1,22 @@
+"""Two hundred callers and twenty operators for ten simulated minutes."""
+
+from registry.db import Database
+from tests.registry.calls.exchange import Exchange
+from tests.registry.calls.simulation import CALLERS, Simulation
+
+
+async def test_of_two_hundred_callers_nobody_is_lost_offered_twice_or_overtaken(
+    database: Database,
+) -> None:
+    exchange = Exchange(database)
+    outcome = await Simulation(exchange).run()
+    calls = await exchange.calls()
+    incoming = [call for call in calls if call.direction == "in"]
+    assert len(incoming) == CALLERS
+    assert {call.state for call in calls} == {"ended"}
+    assert outcome.overtaken == []
+    assert set(outcome.ended) <= {"answered", "abandoned", "call_back", "message"}
+    assert outcome.untaken
+    assert outcome.transfers
+    assert not [leg for leg in await exchange.legs() if leg.state in {"ringing", "joined"}]
+    assert {side.state for side in exchange.sides.values()} == {"over"}
