@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from importlib.metadata import version
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 from aiohttp import web
 from prometheus_client import (
@@ -23,12 +23,15 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import CompoundSelect, Select, func, literal, null, select, union_all
 from sqlmodel import col
 
-from hub.keys import BUS, CLOCK, DATABASE
+from hub import call_board
+from hub.call_metrics import CALL_FAMILIES, CallNumbers
+from hub.keys import BUS, CLOCK, DATABASE, OFFICE
+from hub.metric_families import Family, gauge
+from registry.calls.board import Board
 from registry.errors import Unavailable
 from registry.models import AccountState, Attachment, Buried, Dispatch
 from registry.types import AccountKey
@@ -36,16 +39,6 @@ from workers.traffic import Traffic
 
 READ_SECONDS = 3.0
 """How long the database may take; a scrape that gets no depths still gets the counts."""
-
-
-class Family(NamedTuple):
-    """One number, with its labels."""
-
-    name: str
-    kind: str
-    """ "counter", "histogram" or "gauge"."""
-    labels: tuple[str, ...]
-    meaning: str
 
 
 _ACCOUNT = ("channel", "account")
@@ -129,6 +122,7 @@ INFO = Family("hub_info", "gauge", ("version",), "Always 1; the label tells the 
 FAMILIES = (
     RECEIVED, STORED, DUPLICATES, APPLIED, BURIED, REJECTED, WEBHOOK, SENDS, SEND, FETCHES,
     ORDERS, ORDER, DEPTH, OLDEST, WAITING, HEALTH, DATABASE_UP, INFO,
+    *CALL_FAMILIES,
 )  # fmt: skip
 """Every number of ours. Those of the process and of Python are prometheus_client's own."""
 
@@ -165,6 +159,8 @@ class Metrics:
         self._order = self._histogram(ORDER)
         self._seen = _Seen()
         self.registry.register(self._seen)
+        self._calls = CallNumbers()
+        self.registry.register(self._calls)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -213,14 +209,18 @@ class Metrics:
         """GET /metrics. Without the database the counts are told all the same."""
         app = request.app
         rows: list[tuple[Any, ...]] | None = None
+        board: Board | None = None
         try:
             async with asyncio.timeout(READ_SECONDS), app[DATABASE].read() as session:
                 found = await (await session.connection()).execute(_QUEUES)
                 rows = [tuple(row) for row in found]
+                if OFFICE in app:
+                    board = await call_board.read(request, session)
         except (Unavailable, TimeoutError):
             pass
         self._seen.now = app[CLOCK]()
         self._seen.rows = rows
+        self._calls.board = board
         self._seen.waiting = app[BUS].waiting()
         # In a thread, as the process's own numbers are read from files.
         body = await asyncio.to_thread(generate_latest, self.registry)
@@ -266,11 +266,11 @@ class _Seen(Collector):
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        info, up, waiting = _gauge(INFO), _gauge(DATABASE_UP), _gauge(WAITING)
+        info, up, waiting = gauge(INFO), gauge(DATABASE_UP), gauge(WAITING)
         info.add_metric([version("tereze")], 1)
         up.add_metric([], self.rows is not None)
         waiting.add_metric([], self.waiting)
-        depth, oldest, health = _gauge(DEPTH), _gauge(OLDEST), _gauge(HEALTH)
+        depth, oldest, health = gauge(DEPTH), gauge(OLDEST), gauge(HEALTH)
         for queue, channel, account, count, since, current in self.rows or ():
             if current is not None:
                 for possible in _HEALTHS:
@@ -281,10 +281,6 @@ class _Seen(Collector):
                 age = max(0.0, (self.now - since).total_seconds())
                 oldest.add_metric([queue, channel, account], age)
         return iter((info, up, waiting, depth, oldest, health))
-
-
-def _gauge(family: Family) -> GaugeMetricFamily:
-    return GaugeMetricFamily(family.name, family.meaning, labels=family.labels)
 
 
 def _queue(name: str, table: Any, since: Any) -> Select[Any]:

@@ -8,12 +8,14 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.calls.leaving import LIVE
+from registry.calls.steps import ROOM
 from registry.calls.tables import Call, CallBack, CallLeg, PhoneAgent
 
 _BEATS = (
     columns(
         col(Call.id), col(Call.state), col(Call.operator_id), col(Call.appeal_id),
         col(Call.language), col(Call.team), col(Call.urgent), col(Call.waiting_since),
+        col(Call.step) == ROOM,
     )
     .where(col(Call.ended_at).is_(None))
     .order_by(col(Call.id)),
@@ -26,7 +28,8 @@ _BEATS = (
     ).order_by(col(PhoneAgent.operator_id)),
     columns(
         func.count(), func.max(col(CallBack.id)), func.min(col(CallBack.due_at)),
-        func.sum(col(CallBack.rang)), func.sum(col(CallBack.tries)), func.count(CallBack.call_id),
+        func.sum(col(CallBack.rang)), func.sum(col(CallBack.tries)),
+        func.count(col(CallBack.call_id)),
     ).where(col(CallBack.done_at).is_(None)),
 )  # fmt: skip
 """What is on the line, who is at the phone, who is to be called. What became of a call is no part:

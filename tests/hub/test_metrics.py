@@ -9,10 +9,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
 
+from hub.app import Hub, application
 from hub.keys import BUS, CLOCK, DATABASE
 from hub.metrics import FAMILIES, Metrics
 from registry.accounts import set_health
 from registry.burial import Burial, bury
+from registry.calls.tables import Call, CallBack
 from registry.db import Database
 from registry.types import AccountKey, Clock, Envelope
 from tests.conftest import FakeClock
@@ -163,3 +165,36 @@ async def test_every_number_is_described_and_none_other_is_there(
         if family.name.startswith("hub_")
     }
     assert told == {(family.name.removesuffix("_total"), family.kind) for family in FAMILIES}
+
+
+async def test_the_numbers_are_those_of_the_supervisors_board(
+    open_house: Hub, clock: FakeClock
+) -> None:
+    now = clock()
+    async with open_house.database.write() as session:
+        for waited in (5.0, 35.0):
+            session.add(
+                Call(
+                    account="main", state="ended", started_at=now, waiting_since=now,
+                    answered_at=now + timedelta(seconds=waited), ended_at=now, waited=waited,
+                    ended_as="answered", talked=50.0, wrapped_up=10.0,
+                )
+            )  # fmt: skip
+        since = now - timedelta(seconds=90)
+        waiting = Call(account="main", state="waiting", language="kk", started_at=since)
+        session.add(waiting)
+        back = CallBack(account="main", number="+77010000001", why="missed", asked_at=now)
+        back.due_at = now - timedelta(hours=2)
+        session.add(back)
+    async with TestClient(TestServer(application(open_house))) as client:
+        found = await _scrape(client)
+
+    assert found["hub_calls_waiting", ("kk", "")] == 1
+    assert found["hub_calls_longest_wait_seconds", ("kk", "")] == 90
+    assert found["hub_calls_today", ("answered",)] == 2
+    assert found["hub_calls_today", ("all",)] == 3
+    assert found["hub_calls_service_level_ratio", ()] == 0.5
+    assert found["hub_calls_answer_seconds", ()] == 20
+    assert found["hub_calls_handling_seconds", ()] == 60
+    assert found["hub_phone_operators", ("available",)] == 0
+    assert found["hub_call_backs", ("overdue",)] == 1

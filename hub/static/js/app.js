@@ -8,6 +8,7 @@ import "./front-office.js";
 import "./thread.js";
 import "./queue.js";
 import "./composer/composer.js";
+import "./call-board.js";
 
 import * as bulk from "./bulk.js";
 import { learn } from "./commands.js";
