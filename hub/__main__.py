@@ -10,7 +10,7 @@ import getpass
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -198,6 +198,33 @@ def parser() -> argparse.ArgumentParser:
         "Refuse a token from the next request on. Its name stays taken, as the journal shows it.",
     )
     revoke.add_argument("name", metavar="NAME", help="the token's name")
+
+    phone = commands.add_parser("phone", help="the telephone")
+    tools = phone.add_subparsers(metavar="ACTION", required=True)
+    fallback = _command(
+        tools,
+        "fallback",
+        _phone_fallback,
+        "write what callers hear while the hub is away",
+        "Print the document that the provider is given for when the hub does not answer: it takes "
+        "a voicemail, which becomes an appeal afterwards. It never changes, and must not lie at "
+        "the hub.",
+    )
+    fallback.add_argument(
+        "account",
+        metavar="ACCOUNT",
+        nargs="?",
+        help="whose, such as phone.main (needed where there are several)",
+    )
+    fallback.add_argument(
+        "--sound",
+        type=_sound,
+        action="append",
+        default=[],
+        metavar="LANGUAGE=URL",
+        help="a file that says it in a language the provider has no voice for, such as "
+        "kk=https://example.kz/kk.mp3",
+    )
     return top
 
 
@@ -381,6 +408,31 @@ def _token_add(asked: argparse.Namespace) -> int:
     return 0
 
 
+def _phone_fallback(asked: argparse.Namespace) -> int:
+    settings = _settings(asked)
+
+    from connectors.base import FallsBack
+    from connectors.discovery import open_accounts
+    from hub.context import context_of
+
+    async def document() -> str:
+        connectors = open_accounts(settings.channels, context_of(settings, None))
+        found = {
+            f"{key.channel}.{key.account}": made
+            for key, made in connectors.items()
+            if isinstance(made, FallsBack)
+        }
+        try:
+            return found[_chosen(asked.account, found)].fallback(dict(asked.sound)).body.decode()
+        finally:
+            for made in connectors.values():
+                await made.close()
+
+    with _in_words():
+        _say(asyncio.run(document()))
+    return 0
+
+
 # --- What they share ------------------------------------------------------------------------------
 
 
@@ -483,6 +535,17 @@ def _password(*, from_stdin: bool) -> str:
     return password
 
 
+def _chosen(name: str | None, accounts: Collection[str]) -> str:
+    """The account that is meant; the only one where none is named. Raises: Fault."""
+    if not accounts:
+        raise Fault("There is no telephone; an account is set up as [channels.phone.main].")
+    if name is None and len(accounts) == 1:
+        return next(iter(accounts))
+    if name is None or name not in accounts:
+        raise Fault(f"ACCOUNT: choose one of {', '.join(sorted(accounts))}.")
+    return name
+
+
 def _listening(address: str) -> None:
     _say(f"The hub listens on {address}." if address else "The hub works, and listens nowhere.")
     sys.stdout.flush()
@@ -506,6 +569,13 @@ def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > 65535:
         raise argparse.ArgumentTypeError("a number from 0 to 65535 is needed")
     return int(text)
+
+
+def _sound(text: str) -> tuple[str, str]:
+    language, _, address = text.partition("=")
+    if not language or not address.startswith("https://"):
+        raise argparse.ArgumentTypeError("a language and an address are needed: kk=https://…")
+    return language, address
 
 
 def _speed(text: str) -> float:

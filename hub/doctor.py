@@ -23,16 +23,22 @@ from connectors.base import (
     Diagnosis,
     Health,
     Misconfigured,
+    Phones,
     Registers,
     SendError,
 )
 from connectors.discovery import open_accounts
 from hub.context import context_of
 from registry.accounts import account_states
+from registry.calls.prompt_words import NO_LANGUAGE
+from registry.calls.prompts import VOICED, load_prompts
+from registry.calls.texting import SMS
 from registry.db import Database
 from registry.errors import RegistryError
 from registry.media import MediaStore
 from registry.migrate import HEAD, REVISIONS, current_revision, is_current
+from registry.office import get_setting
+from registry.office_shapes import Telephone
 from registry.types import AccountKey, utc_now
 from workers.watch import watched
 
@@ -218,9 +224,12 @@ async def _accounts(settings: Settings) -> Sequence[Finding]:
                     cure="Add one to the settings; `hub connectors` lists the channels there are.",
                 )
             ]
-        return await asyncio.gather(
+        findings = await asyncio.gather(
             *(_account(key, found, database) for key, found in connectors.items())
         )
+        if database is not None and any(isinstance(one, Phones) for one in connectors.values()):
+            findings.append(await _telephone(settings, database))
+        return findings
 
 
 @asynccontextmanager
@@ -268,3 +277,36 @@ async def _watched(key: AccountKey, told: Diagnosis, database: Database) -> Diag
     async with database.read() as session:
         state = (await account_states(session)).get(key)
     return await watched(key, told, state, database, now=utc_now())
+
+
+# --- The telephone --------------------------------------------------------------------------------
+
+
+async def _telephone(settings: Settings, database: Database) -> Finding:
+    """What callers hear, and who can write to them."""
+    async with database.read() as session:
+        prompts = await load_prompts(session, public_url=settings.public_url)
+        text_from = (await get_setting(session, Telephone)).text_from
+    if text_from and text_from not in settings.channels.get(SMS, {}):
+        return Finding(
+            level=Level.RED,
+            what="telephone",
+            said=f"Callers are sent SMS from {SMS}/{text_from}, which the settings do not have.",
+            cure="Choose another account under Administration, Phone, or add this one.",
+        )
+    silent = sorted(
+        name
+        for (name, language), text in prompts.texts.items()
+        if text
+        and language not in {*VOICED, NO_LANGUAGE}
+        and (name, language) not in prompts.recordings
+    )
+    if silent:
+        named = ", ".join(silent)
+        return Finding(
+            level=Level.YELLOW,
+            what="telephone",
+            said=f"Kazakh callers hear Russian, for want of a recording: {named}.",
+            cure="Upload recordings of these lines under Administration, Phone.",
+        )
+    return Finding(level=Level.GREEN, what="telephone", said="Every line has its sound.")

@@ -84,7 +84,7 @@ NEED_SETTINGS = [
 def test_there_are_the_commands_that_were_promised() -> None:
     assert [" ".join(words) for words in COMMANDS] == [
         "run", "demo", "migrate", "doctor", "connectors", "replay", "operator add",
-        "operator disable", "token add", "token revoke",
+        "operator disable", "token add", "token revoke", "phone fallback",
     ]  # fmt: skip
     assert frozenset(ROLES) == app.ALL_ROLES
     assert tuple(Role) == OPERATOR_ROLES
@@ -113,6 +113,8 @@ def test_every_command_tells_what_it_does(
         (["operator", "add", "a@example.kz", "--role", "admin"], "--name"),
         (["operator", "add", "a@example.kz", "--name", "А", "--role", "king"], "'king'"),
         (["token", "add"], "NAME"),
+        (["phone", "fallback", "--sound", "kk"], "kk=https://…"),
+        (["phone", "fallback", "--sound", "kk=http://example.kz/kk.mp3"], "kk=https://…"),
     ],
 )
 def test_a_mistyped_command_ends_with_2(
@@ -470,3 +472,43 @@ def _status(address: str, body: bytes | None = None, headers: dict[str, str] | N
     except urllib.error.HTTPError as error:
         error.close()
         return error.code
+
+
+# --- The telephone --------------------------------------------------------------------------------
+
+
+def _phone(monkeypatch: pytest.MonkeyPatch, name: str = "main") -> None:
+    account = {
+        "account_sid": f"AC{'7' * 32}",
+        "auth_token": "an-auth-token-of-nobody",
+        "number": "+77272000109",
+    }
+    for key, value in account.items():
+        monkeypatch.setenv(f"HUB_CHANNELS__PHONE__{name.upper()}__{key.upper()}", value)
+
+
+@pytest.mark.usefixtures("secret")
+def test_the_document_for_when_the_hub_is_away_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HUB_PUBLIC_URL", "https://hub.example.kz")
+    _phone(monkeypatch)
+    assert main(["phone", "fallback", "--sound", "kk=https://example.kz/kk.mp3"]) == 0
+    document = capsys.readouterr().out
+    assert document.startswith("<?xml")
+    assert "<Play>https://example.kz/kk.mp3</Play>" in document
+    assert 'action="https://hub.example.kz/hooks/phone/main/fallback-message"' in document
+
+
+@pytest.mark.usefixtures("secret")
+def test_of_several_telephones_one_has_to_be_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["phone", "fallback"]) == 1
+    assert "There is no telephone" in capsys.readouterr().err
+    _phone(monkeypatch)
+    _phone(monkeypatch, "second")
+    assert main(["phone", "fallback"]) == 1
+    assert "choose one of phone.main, phone.second" in capsys.readouterr().err
+    assert main(["phone", "fallback", "phone.second"]) == 0
+    assert "/hooks/phone/second/fallback-message" in capsys.readouterr().out

@@ -8,16 +8,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import text
 
+from config.settings import load
 from connectors.base import Diagnosis, Health, Misconfigured, SendError, Unreachable
 from hub import doctor
 from hub.__main__ import main
 from hub.doctor import Finding, Level, examine, worded
+from registry.calls.tables import Prompt
 from registry.db import Database
 from registry.migrate import HEAD
-from registry.types import AccountKey
+from registry.office import change_setting
+from registry.office_shapes import Setting, Telephone, as_delivered
+from registry.types import AccountKey, utc_now
 
 _ENVIRONMENT = {
     "HUB_SECRET_KEY": "a secret of this test that nobody else has",
@@ -274,3 +279,42 @@ def test_the_cure_stands_below_its_finding_and_colours_are_for_terminals() -> No
         "              Run `hub migrate`.",
     ]
     assert list(worded(findings, colours=True))[1] == "\x1b[31mFAIL\x1b[0m  schema  old"
+
+
+# --- The telephone --------------------------------------------------------------------------------
+
+
+def _telephone(url: str, *values: Any) -> Finding:
+    """What is said of the telephone, once a prompt or a setting is so."""
+
+    async def examined() -> Finding:
+        database = Database(url)
+        await database.open()
+        try:
+            async with database.write() as session:
+                for value in values:
+                    if isinstance(value, Setting):
+                        await change_setting(session, value, actor="system", now=utc_now())
+                    else:
+                        session.add(value)
+            return await doctor._telephone(load(None), database)
+        finally:
+            await database.close()
+
+    return asyncio.run(examined())
+
+
+def test_a_telephone_whose_lines_all_have_their_sounds_is_green(database_url: str) -> None:
+    assert _telephone(database_url).level is Level.GREEN
+
+
+def test_a_line_that_kazakh_callers_hear_in_russian_is_named(database_url: str) -> None:
+    changed = Prompt(name="closed", language="kk", text="Жабық.", changed_at=utc_now())
+    found = _telephone(database_url, changed)
+    assert found.level is Level.YELLOW
+    assert found.said.endswith("recording: closed.")
+
+
+def test_an_account_for_sms_that_is_not_there_is_red(database_url: str) -> None:
+    telephone = msgspec.structs.replace(as_delivered(Telephone), text_from="gone")
+    assert "sms/gone" in _telephone(database_url, telephone).said
