@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.access import visible_to
+from registry.calls.locking import lock_switchboard
 from registry.calls.matters import appeal_id_of
 from registry.calls.tables import Call, CallBack
 from registry.columns import Id, UtcTime
@@ -184,6 +185,7 @@ async def cancel_call_back(
     session: AsyncSession, call_back_id: int, *, by: Principal, now: datetime
 ) -> None:
     """Nobody is to be called after all. One that is done stays as it is. Raises: NotFound."""
+    await lock_switchboard(session)
     back = await session.get(CallBack, call_back_id, with_for_update=True, populate_existing=True)
     if back is None or not await _may_see(session, back, by):
         raise NotFound("call-back", call_back_id)

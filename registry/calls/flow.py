@@ -76,6 +76,8 @@ def follow(call: Call, heard: ToFollow, facts: Facts) -> Turn:
     here = _here(call, facts)
     if call.state == "ended":
         return _too_late(here, heard)
+    if call.state == "talking" and call.step != ROOM and isinstance(heard, Rang | Pressed | Waits):
+        return Turn(script=here.ask(WAIT, "music", seconds=1).script)  # they are being fetched
     match heard:
         case Rang():
             return _begin(here) if call.step == START else _again(here)
@@ -102,11 +104,11 @@ def room_of(call_id: int) -> str:
 
 def _here(call: Call, facts: Facts) -> Here:
     # A call of ours is "ringing" as well, while no queue has it.
-    asked_there = call.step == WAIT or call.facts.get("then") == WAIT
+    changing = call.step == LANGUAGE and call.facts.get("then") == WAIT
     return Here(
         call=call,
         office=facts,
-        in_queue=asked_there and call.state in {"waiting", "ringing"},
+        in_queue=(call.step == WAIT or changing) and call.state in {"waiting", "ringing"},
         language=call.language,
         kept=dict(call.facts),
     )

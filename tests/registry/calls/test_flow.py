@@ -4,7 +4,7 @@ from datetime import UTC, date
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.calls.flow import (
@@ -458,6 +458,7 @@ MOST_QUESTIONS = 30
 """Before a caller waits, has left something, or has been said goodbye to."""
 
 
+@settings(deadline=None)
 @given(
     office=OFFICES, number=st.sampled_from(["", "+77011234567"]), keys=st.lists(KEYS, max_size=200)
 )
@@ -512,6 +513,7 @@ def _events(draw: st.DrawFn) -> Any:
     )
 
 
+@settings(max_examples=400, deadline=None)
 @given(
     office=OFFICES,
     state=st.sampled_from(STATES),
@@ -542,6 +544,7 @@ def test_whatever_happens_at_whatever_step_there_is_an_answer(
     assert call.facts == kept  # nothing is written into what was given
 
 
+@settings(deadline=None)
 @given(office=OFFICES, keys=st.lists(KEYS, max_size=40))
 def test_every_line_that_is_heard_has_its_words(office: dict[str, Any], keys: list[str]) -> None:
     caller = Caller(**office).rings()
