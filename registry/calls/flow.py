@@ -76,8 +76,8 @@ def follow(call: Call, heard: ToFollow, facts: Facts) -> Turn:
     here = _here(call, facts)
     if call.state == "ended":
         return _too_late(here, heard)
-    if call.state == "talking" and call.step != ROOM and isinstance(heard, Rang | Pressed | Waits):
-        return Turn(script=here.ask(WAIT, "music", seconds=1).script)  # they are being fetched
+    if _is_fetched(call) and isinstance(heard, Rang | Pressed | Waits):
+        return Turn(script=here.ask(WAIT, "music", seconds=1).script)
     match heard:
         case Rang():
             return _begin(here) if call.step == START else _again(here)
@@ -100,6 +100,12 @@ def follow(call: Call, heard: ToFollow, facts: Facts) -> Turn:
 def room_of(call_id: int) -> str:
     """Where a call's people talk."""
     return f"call-{call_id}"
+
+
+def _is_fetched(call: Call) -> bool:
+    """Whether somebody has taken their call, and they are on the way from the queue to the room."""
+    was_in_queue = call.direction == "in" or call.answered_at is not None
+    return call.state == "talking" and call.step != ROOM and was_in_queue
 
 
 def _here(call: Call, facts: Facts) -> Here:

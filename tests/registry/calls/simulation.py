@@ -34,6 +34,8 @@ END = 3600
 _SPEAKS: tuple[tuple[str, ...], ...] = (("kk", "ru"), ("ru",), ("kk",), ("kk", "ru", "en"), ())
 _KEYS = {"kk": "1", "ru": "2", "en": "3"}
 TEAM = "water"
+TALK_SECONDS = (20, 80)
+"""How long people talk: so that callers have to wait, and not for ever."""
 STEP = 2
 """Seconds between two ticks of the hub's clock, and two looks at who is offered whom."""
 LOOK_EVERY = 20
@@ -206,7 +208,7 @@ class Simulation:
             self._in(5, lambda: self._comes_back(operator_id))
         else:
             side = await self.exchange.answers(operator_id)
-            self._in(self._luck.uniform(10, 60), lambda: self._has_talked(operator_id, side))
+            self._in(self._luck.uniform(*TALK_SECONDS), lambda: self._has_talked(operator_id, side))
 
     async def _comes_back(self, operator_id: int) -> None:
         if (await self.exchange.agent(operator_id)).state == "away":
@@ -216,7 +218,7 @@ class Simulation:
         citizen = next((one for one in self.exchange.sides.values() if _dialled(one, side)), None)
         if citizen is not None:
             await self.exchange.picks_up(citizen)
-            self._in(self._luck.uniform(10, 60), lambda: self._has_talked(operator_id, side))
+            self._in(self._luck.uniform(*TALK_SECONDS), lambda: self._has_talked(operator_id, side))
             return
         if side.state == "up":
             await self._parts(operator_id, side)

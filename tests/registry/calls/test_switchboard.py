@@ -11,10 +11,10 @@ from sqlmodel import select
 from registry.appeals import Change, Priority, change_appeal
 from registry.calls import duty, legs
 from registry.calls.agents import set_state
-from registry.calls.hearing import Ended, HowEnded, LegAnswered, Rang
+from registry.calls.hearing import Ended, HowEnded, LegAnswered, Pressed, Rang, Waits
 from registry.calls.legs import NothingRings
 from registry.calls.orders import Move, Ring
-from registry.calls.script import Line, Script, Talk
+from registry.calls.script import Ask, Line, Script, Talk
 from registry.calls.switchboard import decision, hear, tick
 from registry.calls.tables import Call, CallBack, CallLeg
 from registry.db import Database
@@ -232,6 +232,28 @@ async def test_an_operator_who_hangs_up_before_the_caller_is_there_has_not_answe
     assert [one.state for one in await exchange.legs()] == ["declined"]
     assert (await exchange.agent(aigul)).reason == "no_answer"
     assert not any(isinstance(one, Move) for one in exchange.carried)
+
+
+@pytest.mark.parametrize("digits", ["", "1", "2", "*"])
+async def test_what_a_caller_presses_while_they_are_fetched_changes_nothing(
+    exchange: Exchange, digits: str
+) -> None:
+    aigul = await exchange.hires("Aigul")
+    caller = await exchange.waits()
+    about: dict[str, Any] = {"account": "main", "call": caller.sid, "at": exchange.now}
+    leg = (await exchange.legs())[0]
+    answered = LegAnswered(account="main", call="CB1", at=exchange.now, leg=str(leg.id))
+    await hear(exchange.database, answered, office=exchange.office, now=exchange.now)
+    for heard in (
+        Pressed(**about, step="wait", digits=digits),
+        Waits(**about, seconds=9),
+        Rang(**about, number=caller.number, ours=""),
+    ):
+        script = await hear(exchange.database, heard, office=exchange.office, now=exchange.now)
+        assert script is not None
+        assert [type(verb) for verb in script] == [Ask]
+        call = await exchange.call(caller)
+        assert (call.state, call.step, call.operator_id) == ("talking", "wait", aigul)
 
 
 async def test_when_the_operator_leaves_the_caller_hears_a_goodbye(exchange: Exchange) -> None:
