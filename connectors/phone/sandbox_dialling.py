@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from connectors.phone.sandbox_bridges import Bridge, talk
-from connectors.phone.sandbox_legs import ENDED, Go, HungUp, Leg, Wanted
+from connectors.phone.sandbox_legs import ENDED, Go, HungUp, Leg, Moved, Wanted
 from connectors.phone.sandbox_queues import dequeue
 from connectors.phone.sandbox_rooms import confer
 from connectors.phone.sandbox_rules import Complaint, Element
@@ -77,7 +77,8 @@ async def _connect(
         leg.keys = None
         for child, bridge in bridges.items():
             bridge.end()
-            child.end("completed" if child.answered_at else "canceled")
+            if not child.away:
+                child.end("completed" if child.answered_at else "canceled")
     lasted = round((on.time() - began).total_seconds())
     return {
         "DialCallStatus": "completed",
@@ -134,6 +135,11 @@ async def _ring_beside(
             await talk(child, bridge)
     except HungUp:
         pass
+    except Moved as moved:
+        child.away = True
+        bridge.end()
+        await on.live(child, moved.go)
+        return
     except Complaint as complaint:
         on.complain(complaint, child)
     child.end("completed")
@@ -147,6 +153,8 @@ async def place(on: "PhoneSandbox", leg: Leg, go: Go | None, *, seconds: float) 
         answered = await ring(on, leg, seconds=seconds)
     except HungUp:
         answered = False
+    except Moved as moved:
+        answered, go = True, moved.go
     if answered:
         await on.live(leg, go)
     else:
@@ -154,7 +162,7 @@ async def place(on: "PhoneSandbox", leg: Leg, go: Go | None, *, seconds: float) 
 
 
 async def ring(on: "PhoneSandbox", leg: Leg, *, seconds: float) -> bool:
-    """Ring at whoever is called; False when the leg is over. Raises: HungUp."""
+    """Ring at whoever is called; False when the leg is over. Raises: HungUp, Moved."""
     await tell_of_call(on, leg, "initiated")
     leg.check()
     phone = on.phone_at(leg.to)

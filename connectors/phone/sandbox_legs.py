@@ -100,6 +100,8 @@ class Leg:
     """When whoever is there last began to speak, and will have ended."""
     told: int = 0
     """How many events were told."""
+    away: bool = False
+    """It was sent elsewhere, and no longer ends with the Dial that began it."""
     bridged: "Leg | None" = None
     """Whom it talks to outside of any conference."""
     bell: Bell = field(init=False)

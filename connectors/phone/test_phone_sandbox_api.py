@@ -235,6 +235,38 @@ async def test_only_a_call_that_goes_on_can_be_moved(
     assert (await ask(http, twilio, "Calls/CA0.json", move))[0] == 404
 
 
+async def test_a_call_can_be_moved_as_soon_as_it_is_told_to_be_answered(
+    http: aiohttp.ClientSession, twilio: PhoneSandbox, scripted: ScriptedHub
+) -> None:
+    scripted.replies["/leg"] = "<Say>One</Say>"
+    scripted.replies["/next"] = "<Say>Two</Say>"
+    device = twilio.device(OPERATOR)
+
+    def move(_: object) -> str:
+        device.legs[0].move(Go(address=f"{HUB}/next"))
+        return ""
+
+    scripted.replies["/status"] = move
+    form = [*RING.items(), ("StatusCallback", f"{HUB}/status"), ("StatusCallbackEvent", "answered")]
+    await ask(http, twilio, "Calls.json", form)
+    await device.answer()
+    assert device.transcript == ["Two"]
+
+
+async def test_the_called_side_of_a_dial_can_be_moved_away(
+    http: aiohttp.ClientSession, twilio: PhoneSandbox, scripted: ScriptedHub
+) -> None:
+    scripted.replies["/call"] = "<Dial><Client>operator_17</Client></Dial><Say>Alone</Say>"
+    scripted.replies["/next"] = "<Say>Two</Say>"
+    caller, device = twilio.caller(CITIZEN), twilio.device(OPERATOR)
+    await caller.call()
+    await device.answer()
+    sid = device.legs[0].sid
+    status, _ = await ask(http, twilio, f"Calls/{sid}.json", {"Url": f"{HUB}/next"})
+    assert status == 200
+    assert (caller.transcript, device.transcript) == (["Alone"], ["Two"])
+
+
 @pytest.mark.parametrize("answered", ["<Say>One</Say>", "<Hangup/>", ""])
 async def test_an_answer_that_comes_after_the_call_was_moved_is_not_followed(
     answered: str, twilio: PhoneSandbox, scripted: ScriptedHub

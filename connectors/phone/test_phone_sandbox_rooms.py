@@ -148,6 +148,26 @@ async def test_who_dials_a_queue_gets_the_first_of_it(
     assert [told["DialCallStatus"] for told in scripted.told("/left")] == ["completed"]
 
 
+async def test_two_hundred_wait_at_once_and_none_is_lost(
+    twilio: PhoneSandbox, scripted: ScriptedHub
+) -> None:
+    scripted.replies["/call"] = ENQUEUE
+    scripted.replies["/wait"] = '<Pause length="20"/>'
+    callers = [twilio.caller(f"+7701{n:07}") for n in range(200)]
+    for caller in callers:
+        await caller.call()
+        await twilio.pass_time(0.05)
+    await twilio.pass_time(30)
+    told = list(scripted.told("/wait"))
+    assert [int(one["QueuePosition"]) for one in told[:200]] == list(range(1, 201))
+    assert {one["From"] for one in told[200:]} == {caller.address for caller in callers}
+    for caller in callers:
+        await caller.hang_up()
+    assert {one["CallSid"] for one in scripted.told("/ended")} == set(twilio.legs)
+    assert [one["QueueResult"] for one in scripted.told("/queue")] == ["hangup"] * 200
+    assert not twilio.queues["support"].members
+
+
 # --- Conferences ----------------------------------------------------------------------------------
 
 ROOM = (
