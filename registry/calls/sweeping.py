@@ -65,17 +65,18 @@ async def without_known(
 ) -> Sequence[Past]:
     """Those that we have not heard of, or not to their end, or whose voicemail we have not."""
     found = await session.exec(
-        select(Call.external_id, Call.facts).where(
+        select(Call.external_id, Call.facts, Call.answered_at).where(
             Call.account == account,
             col(Call.external_id).in_([one.call for one in past]),
             col(Call.ended_at).is_not(None),
         )
     )
-    left_message = {external_id: facts.get(_LEFT) == _MESSAGE for external_id, facts in found}
+    # What was recorded of a conversation is no voicemail.
+    has_message = {id_: facts.get(_LEFT) == _MESSAGE or answered for id_, facts, answered in found}
     return [
         one
         for one in past
-        if one.call not in left_message or (one.recordings and not left_message[one.call])
+        if one.call not in has_message or (one.recordings and not has_message[one.call])
     ]
 
 
@@ -92,7 +93,7 @@ async def apply_past(
     call = await hold_call(session, began, office=office)
     if past.how is None:
         return
-    if past.recordings and call.facts.get(_LEFT) != _MESSAGE:
+    if past.recordings and call.answered_at is None and call.facts.get(_LEFT) != _MESSAGE:
         call.facts = {**call.facts, _LEFT: _MESSAGE}
         await left_voice(session, call, LeftVoice(recording=past.recordings[0]), now=now)
     if call.ended_at is None:
