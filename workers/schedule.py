@@ -77,7 +77,8 @@ async def run_schedule(
         Tick("changes", 600, shorten),
         *ticks,
     ):
-        first = clock() + timedelta(seconds=0 if tick.at_once else tick.seconds)
+        # The scheduler has a clock of its own, whatever `clock` tells the ticks.
+        first = utc_now() + timedelta(seconds=0 if tick.at_once else tick.seconds)
         scheduler.add_job(
             _alone(tick, database=database, owner=owner, clock=clock),
             "interval",

@@ -2,7 +2,8 @@
 
 A forked hub carries out `hub run` as typed, from the reading of its settings on: a process of its
 own with its own memory, files and connections, which can be killed at any instant. Only the seconds
-of importing are saved, and a cold hub, started as a command is, does not save even those.
+of importing are saved, and a cold hub, started as a command is, does not save even those. A hub
+whose order names a file of time lives in the time of a test (see tests.journeys.shared_time).
 
 Run as `python -m tests.journeys.nursery FD`: FD is a socket that brings orders, one JSON object a
 packet. When its other end is closed every hub is killed, so that none outlives the tests.
@@ -17,10 +18,14 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 
-PRELOADED = ("asyncpg", "connectors.telegram.client", "hub.__main__", "hub.app", "uvloop")
+PRELOADED = (
+    "asyncpg", "connectors.telegram.client", "hub.__main__", "hub.app", "twilio.rest", "uvloop",
+)  # fmt: skip
 MAX_ORDER = 65_536
 """Bytes of an order."""
 
@@ -105,6 +110,8 @@ def _be_a_hub(order: Mapping[str, Any], output: int) -> NoReturn:
         if order["cold"]:
             command = [sys.executable, "-m", "hub", *order["arguments"]]
             os.execve(sys.executable, command, order["environ"])
+        if order["time"] is not None:
+            _live_in(Path(order["time"]))
         status = import_module("hub.__main__").main(order["arguments"])
         sys.stdout.flush()
         sys.stderr.flush()
@@ -112,6 +119,13 @@ def _be_a_hub(order: Mapping[str, Any], output: int) -> NoReturn:
         traceback.print_exc()
     finally:
         os._exit(status)
+
+
+def _live_in(time: Path) -> None:
+    """Let the hub take its time from a test."""
+    app = import_module("hub.app")
+    shared_time = import_module("tests.journeys.shared_time")
+    vars(app)["serve"] = partial(app.serve, clock=shared_time.ReadTime(time))
 
 
 if __name__ == "__main__":

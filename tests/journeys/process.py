@@ -34,8 +34,8 @@ T = TypeVar("T")
 Accounts: TypeAlias = Mapping[str, Mapping[str, object]]
 """The accounts of a channel, by their names, with the keys of their settings."""
 
-PATIENCE = 30.0
-"""Seconds after which something that should have happened has not."""
+PATIENCE = float(os.environ.get("JOURNEYS_PATIENCE", "30"))
+"""Seconds after which something that should have happened has not; a busy machine needs more."""
 LOOK_AGAIN = 0.03
 """Seconds between two questions to the hub about what only it can know."""
 SECRET_KEY = "a-secret-key-that-only-the-journeys-know"
@@ -63,13 +63,25 @@ class Nursery:
         self._control.close()
         self._process.wait(PATIENCE)
 
-    def start(self, arguments: Sequence[str], *, environ: Mapping[str, str], cold: bool) -> int:
+    def start(
+        self,
+        arguments: Sequence[str],
+        *,
+        environ: Mapping[str, str],
+        cold: bool,
+        time: Path | None = None,
+    ) -> int:
         """Start `hub` with these arguments; returns where to read what it says.
 
         Its first line is an event "began" with its pid, the last an event "ended" with its status.
         """
         reader, writer = os.pipe()
-        order = {"arguments": list(arguments), "environ": dict(environ), "cold": cold}
+        order = {
+            "arguments": list(arguments),
+            "environ": dict(environ),
+            "cold": cold,
+            "time": None if time is None else str(time),
+        }
         packet = json.dumps(order).encode()
         assert len(packet) < MAX_ORDER
         try:
@@ -117,8 +129,8 @@ class Hub:
     """A hub on the stand-ins of its providers: `async with Hub(…)` starts it and ends it.
 
     With `telegram` it has a bot; `channels` are further accounts and `tables` further settings, as
-    the settings' file has them. `events` holds what it logged, over all its lives; a line that is
-    no JSON stands under "text".
+    the settings' file has them. With `time` it lives in that of a test. `events` holds what it
+    logged, over all its lives; a line that is no JSON stands under "text".
     """
 
     def __init__(
@@ -133,6 +145,7 @@ class Hub:
         environ: Mapping[str, str] | None = None,
         mode: str = "webhook",
         cold: bool = False,
+        time: Path | None = None,
     ) -> None:
         self.nursery = nursery
         self.folder = folder
@@ -145,6 +158,7 @@ class Hub:
         self.token = ""
         self._environ = dict(environ or {})
         self._mode = mode
+        self._time = time
         self._port = ReservedPort()
         self._life = 0
         """Where the events of the present life begin."""
@@ -197,6 +211,7 @@ class Hub:
             ["run", "--config", str(self.folder / "hub.toml")],
             environ=self._environment(),
             cold=self.cold,
+            time=self._time,
         )
         self._reading = asyncio.create_task(self._read(output), name="the hub's log")
         await self.logged("began")
