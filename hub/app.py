@@ -58,6 +58,7 @@ from workers.media import run_media
 from workers.office import keep_current, office_ticks
 from workers.outbox import Pace, run_outbox
 from workers.polling import run_polling
+from workers.recordings import recording_tick
 from workers.schedule import check_accounts, run_schedule
 from workers.supervisor import keep_running
 from workers.switchboard import run_switchboard
@@ -313,6 +314,7 @@ def _loops(
         ticks = [
             *office_ticks(hub.office, database=hub.database, clock=hub.clock),
             upload_tick(database=hub.database, media=hub.media, clock=hub.clock),
+            recording_tick(database=hub.database, media=hub.media, clock=hub.clock),
         ]
         await run_schedule(
             hub.connectors, database=hub.database, bus=hub.bus, owner=hub.owner,

@@ -61,7 +61,7 @@ _DUE = Statement(
     SELECT f.id, f.channel, f.account, f.kind, f.ref, f.name, f.mime, f.size, f.attempts,
       f.created_at, a.number
     FROM {rows} JOIN attachments f ON f.state = 'pending' AND f.retry_at <= r.now
-    JOIN messages m ON m.id = f.message_id
+    LEFT JOIN messages m ON m.id = f.message_id
     LEFT JOIN appeals a ON a.id = m.appeal_id
     ORDER BY f.retry_at, f.id
     LIMIT {first:n}

@@ -271,6 +271,8 @@ class Attachment(Table, table=True):
     __table_args__ = (
         Index("ix_attachments_message_id", "message_id"),
         partial_index("ix_attachments_retry_at", "retry_at", where="state = 'pending'"),
+        partial_index("ix_attachments_call_id", "call_id", where="call_id IS NOT NULL"),
+        partial_index("ix_attachments_recorded_at", "created_at", where="call_id IS NOT NULL"),
     )
 
     id: int = own_id()
@@ -296,6 +298,8 @@ class Attachment(Table, table=True):
     latitude: float | None = None
     longitude: float | None = None
     uploaded_by: str | None = None
+    call_id: int | None = loose_id()
+    """The call that it is the recording of: then it belongs to no message."""
     created_at: datetime = moment()
 
 

@@ -138,4 +138,4 @@ async def _drafted(session: AsyncSession) -> set[int]:
 
 
 def _is_free(file: Attachment) -> bool:
-    return file.message_id is None and file.state == "ready"
+    return file.message_id is None and file.call_id is None and file.state == "ready"

@@ -16,6 +16,7 @@ from connectors.base import (
     Throttled,
 )
 from registry.calls.forgetting import forget_recording
+from registry.calls.recording import recording_ready
 from registry.db import Database
 from registry.errors import Unavailable
 from registry.fetching import Waiting, claim_files, file_failed, file_later, file_ready
@@ -154,6 +155,7 @@ class _Fetcher:
         if isinstance(self._connectors[account], Phones):
             now = self._clock()
             yield from forget_recording(account=account.account, recording=file.ref, now=now)
+            yield from recording_ready(file.id, now=now)
 
     async def _end(self, file: Waiting, account: AccountKey, reason: str) -> None:
         await self._database.run(file_failed(file.id, reason))

@@ -20,8 +20,11 @@ from hub.api.exchange import id_of, read_query
 from hub.api.keys import PRINCIPAL
 from hub.keys import DATABASE, MEDIA
 from hub.problems import Problem
-from hub.web.noting import note_taken
+from hub.web.noting import note_heard, note_taken
 from registry.access import message_visible_to
+from registry.calls.matters import appeal_id_of
+from registry.calls.recording import may_hear
+from registry.calls.tables import Call
 from registry.errors import NotFound, RegistryError
 from registry.models import Attachment, Message
 from registry.operators import Principal
@@ -63,16 +66,32 @@ async def download(request: web.Request) -> web.StreamResponse:
     id_, asked = id_of(request, "attachment"), read_query(request, FileQuery)
     async with request.config_dict[DATABASE].read() as session:
         file, appeal_id = await _visible(session, id_, request[PRINCIPAL])
-    if file.state == "ready" and not asked.thumbnail:
+        call_id = file.call_id
+        if call_id is not None:
+            appeal_id = await _recorded(session, call_id, request[PRINCIPAL])
+    if call_id is not None and file.state == "ready":
+        await note_heard(request, appeal_id, {"attachment": str(id_), "call": str(call_id)})
+    elif file.state == "ready" and not asked.thumbnail:
         await note_taken(request, appeal_id, {"attachment": str(id_), "name": file.name or ""})
     return await _send(request, file, thumbnail=asked.thumbnail)
+
+
+async def _recorded(session: AsyncSession, call_id: int, by: Principal) -> int | None:
+    """The appeal of a recorded call, for those who may hear it. Raises: Problem (403)."""
+    if not await may_hear(session, call_id, by):
+        raise Problem(
+            403,
+            "not_to_be_heard",
+            "Recordings are heard by supervisors and by whoever was on the line.",
+        )
+    return await appeal_id_of(session, await session.get_one(Call, call_id))
 
 
 async def serve(request: web.Request, id_: int) -> web.StreamResponse:
     """The file of an attachment, whoever asks. Raises: NotFound, Problem."""
     async with request.config_dict[DATABASE].read() as session:
         file = await session.get(Attachment, id_)
-    if file is None:
+    if file is None or file.call_id is not None:  # no provider is sent what was said on the phone
         raise NotFound("attachment", id_)
     return await _send(request, file)
 
@@ -118,6 +137,8 @@ async def _send(
         "Content-Type": about.mime,
         "Content-Disposition": _disposition(file, about.mime),
     }
+    if file.call_id is not None:
+        headers["Cache-Control"] = "no-store"  # each listening is asked for, and noted
     if etag in _listed(request.headers.get("If-None-Match", "")):
         return web.Response(status=304, headers=headers)
     span = _span(request, about.size, etag)

@@ -39,6 +39,7 @@ KINDS = {
     "categor": deferred("Categories"),
     "calendar.": deferred("Calendar"),
     "call": deferred("Calls"),
+    "recording.": deferred("Recordings listened to"),
     "prompt.": deferred("What the telephone says"),
     "account.": deferred("Accounts"),
     "office.": deferred("Office"),

@@ -65,6 +65,9 @@ TOLD: Mapping[str, Callable[..., str]] = {
     "call.links_sent": _fixed(deferred("links to write to us were sent by SMS")),
     "call.message_left": _fixed(deferred("left a voice message")),
     "call.wrapped_up": _wrapped_up,
+    "call.recorded": _fixed(deferred("the call was recorded")),
+    "call.recording_deleted": _fixed(deferred("the recording was deleted, as its time is over")),
+    "call.transcribed": _fixed(deferred("a machine wrote down what was said")),
     "call_back.cancelled": _fixed(deferred("cancelled the call-back")),
     "call_back.given_up": _fixed(deferred("calling back was given up: nobody answers")),
 }

@@ -65,6 +65,9 @@ def _of_the_rest() -> dict[str, str]:
         "too_slow": _("The file came too slowly; send it again."),
         "not_a_sound": _("The telephone cannot play this file; make an MP3 or a WAV of it."),
         "sound_too_long": _("The recording is too long: at most %(limit)s seconds are taken."),
+        "not_to_be_heard": _(
+            "Recordings are heard by supervisors and by whoever was on the line."
+        ),
         "attachment_lost": _("The file is gone from the store."),
         "taken": _("There is one by that name already."),
         "last_admin": _("The last administrator cannot go; make somebody else one first."),

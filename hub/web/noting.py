@@ -31,9 +31,19 @@ async def note_seen(request: web.Request, number: str) -> None:
 
 async def note_taken(request: web.Request, appeal_id: int | None, data: Mapping[str, str]) -> None:
     """Note that whoever asks takes a file: once, however many pieces a player asks for."""
-    goes_on = not request.headers.get(hdrs.RANGE, "bytes=0-").startswith("bytes=0-")
-    if request.method == hdrs.METH_GET and not goes_on:
+    if _begins(request):
         await _note(request, "file.taken", appeal_id=appeal_id, data=data)
+
+
+async def note_heard(request: web.Request, appeal_id: int | None, data: Mapping[str, str]) -> None:
+    """Note that whoever asks listens to a recorded call: once, as above."""
+    if _begins(request):
+        await _note(request, "recording.heard", appeal_id=appeal_id, data=data)
+
+
+def _begins(request: web.Request) -> bool:
+    goes_on = not request.headers.get(hdrs.RANGE, "bytes=0-").startswith("bytes=0-")
+    return request.method == hdrs.METH_GET and not goes_on
 
 
 async def _note(

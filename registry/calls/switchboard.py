@@ -30,6 +30,7 @@ from registry.calls.leaving import clear, end_call, is_being_given, is_in_room, 
 from registry.calls.legs import LEFT_ROOM, answer_leg, give_up, leg_ended, leg_left, overdue_legs
 from registry.calls.locking import lock_switchboard, tell_screens
 from registry.calls.matching import match, needless, planned
+from registry.calls.recording import recorded
 from registry.calls.script import HangUp, Script
 from registry.calls.steps import START, TALKED
 from registry.calls.tables import Call
@@ -85,7 +86,7 @@ async def hear(
                 call = await hold_call(session, heard, office=office)
                 await end_call(session, call, heard.how, now=now)
             case Recorded():
-                pass
+                await recorded(session, heard, now=now)
             case _:
                 return await _go_on(session, heard, office=office, now=now)
         return None

@@ -32,15 +32,6 @@ class Call(Table, table=True):
         Index("ix_calls_number_id", "number", "id"),
         Index("ix_calls_started_at_id", "started_at", "id"),
         partial_index("ix_calls_appeal_id", "appeal_id", where="appeal_id IS NOT NULL"),
-        partial_index(
-            "ix_calls_recording_until", "recorded_at", where="recording_attachment_id IS NOT NULL"
-        ),
-        partial_index(
-            "uq_calls_recording_attachment_id",
-            "recording_attachment_id",
-            unique=True,
-            where="recording_attachment_id IS NOT NULL",
-        ),
     )
 
     id: int = own_id()
@@ -95,9 +86,9 @@ class Call(Table, table=True):
     record: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     """The caller heard the notice, and did not refuse."""
     recorded_at: datetime | None = moment(nullable=True)
-    """When the sound of it could be fetched."""
+    """When the provider had the sound of it."""
     recording_attachment_id: int | None = loose_id()
-    """Heard by few, and kept for a while only: see registry.calls.recording."""
+    """The first one; a call that was given on has several (see registry.calls.recording)."""
 
 
 class CallLeg(Table, table=True):

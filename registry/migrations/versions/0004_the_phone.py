@@ -150,24 +150,21 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
         sqlite_where=sa.text("ended_at IS NULL"),
     )
-    op.create_index(
-        "ix_calls_recording_until",
-        "calls",
-        ["recorded_at"],
-        unique=False,
-        postgresql_where=sa.text("recording_attachment_id IS NOT NULL"),
-        sqlite_where=sa.text("recording_attachment_id IS NOT NULL"),
-    )
-    op.create_index(
-        "uq_calls_recording_attachment_id",
-        "calls",
-        ["recording_attachment_id"],
-        unique=True,
-        postgresql_where=sa.text("recording_attachment_id IS NOT NULL"),
-        sqlite_where=sa.text("recording_attachment_id IS NOT NULL"),
-    )
     op.create_index("ix_calls_started_at_id", "calls", ["started_at", "id"], unique=False)
 
+    op.add_column("attachments", sa.Column("call_id", Id, nullable=True))
+    for name, column in (
+        ("ix_attachments_call_id", "call_id"),
+        ("ix_attachments_recorded_at", "created_at"),
+    ):
+        op.create_index(
+            name,
+            "attachments",
+            [column],
+            unique=False,
+            postgresql_where=sa.text("call_id IS NOT NULL"),
+            sqlite_where=sa.text("call_id IS NOT NULL"),
+        )
     op.create_table(
         "transcripts",
         sa.Column("attachment_id", Id, autoincrement=False, nullable=False),
