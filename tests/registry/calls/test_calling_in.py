@@ -85,9 +85,10 @@ async def test_who_rings_in_vain_three_times_is_one_task_and_a_talk_ends_it(
     side = await exchange.waits(NUMBER)
     dana = await exchange.hires("Dana")
     await exchange.answers(dana)
-    await exchange.hangs_up(side)
     back = await _only(exchange)
     assert (back.done_as, back.done_by, back.rang) == ("spoken", dana, 3)
+    await exchange.hangs_up(side)
+    assert (await _only(exchange)).done_at == back.done_at
 
 
 async def test_who_hangs_up_in_the_greeting_is_a_call_that_was_missed(exchange: Exchange) -> None:
