@@ -13,6 +13,7 @@ import structlog
 
 from connectors.base import Answer, Malformed, Phones
 from registry.burial import Burial, bury
+from registry.calls.hearing import Pressed, Recorded
 from registry.calls.prompts import CurrentPrompts, spoken
 from registry.calls.script import HangUp, Line, Script
 from registry.calls.switchboard import hear
@@ -22,6 +23,7 @@ from registry.errors import Unavailable
 from registry.office import get_setting
 from registry.office_shapes import Telephone
 from registry.types import AccountKey, Clock, Envelope
+from workers.bus import Bus, Topic
 from workers.meters import Meters
 
 log = structlog.get_logger(__name__)
@@ -37,6 +39,7 @@ class Switchboard:
     database: Database
     office: CurrentOffice
     prompts: CurrentPrompts
+    bus: Bus
     clock: Clock
     meters: Meters
 
@@ -70,7 +73,12 @@ async def _next(envelope: Envelope, phone: Phones, switchboard: Switchboard) -> 
         return None
     what = type(heard).__name__
     log.info("heard", account=_account(envelope), envelope=envelope.id, call=heard.call, what=what)
-    return await hear(switchboard.database, heard, office=switchboard.office.office, now=now)
+    script = await hear(switchboard.database, heard, office=switchboard.office.office, now=now)
+    if isinstance(heard, Pressed):
+        switchboard.bus.wake(Topic.OUTBOX)  # they may have asked for an SMS
+    elif isinstance(heard, Recorded):
+        switchboard.bus.wake(Topic.MEDIA)
+    return script
 
 
 async def _said(script: Script, phone: Phones, switchboard: Switchboard) -> Answer:

@@ -60,6 +60,7 @@ def add_routes(app: web.Application) -> None:
         database=app[DATABASE],
         office=app[OFFICE],
         prompts=app[PROMPTS],
+        bus=bus,
         clock=clock,
         meters=meters,
     )
