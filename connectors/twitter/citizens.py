@@ -132,3 +132,7 @@ class Townsperson(Citizen):
         last = next((one.id for one in reversed(self.received) if one.public), None)
         held = picture(len(self.sandbox.files))
         return await self.mention(text, answers=last, pictures=[held])
+
+    async def edit(self, posted: Posted, text: str) -> Posted:
+        """Correct what was written: a direct message by another one, as X edits none."""
+        return await (super().edit(posted, text) if self.public else self.message(text))

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.testing.samples import picture
 from connectors.testing.sandbox import Answered
-from connectors.twitter.citizens import Citizen
+from connectors.twitter.citizens import Citizen, Townsperson
 from connectors.twitter.oauth import Keys, authorization
 from connectors.twitter.rules import weight
 from connectors.twitter.sandbox import TwitterSandbox
@@ -458,3 +458,10 @@ async def test_ids_tell_their_time_and_never_come_twice() -> None:
     assert len(set(ids)) == 100
     # X's own example of that second.
     assert abs(int(ids[0]) - 2080761390344937796) < 1000 << 22
+
+
+async def test_in_private_a_citizen_writes_again_what_x_lets_nobody_edit(x: TwitterSandbox) -> None:
+    person = x.citizen(kind=Townsperson)
+    assert isinstance(person, Townsperson)
+    await person.edit(await person.say("Су жоқ"), "Су жоқ, Абай даңғылы, 44")
+    assert len(x.directs) == 2
