@@ -40,6 +40,8 @@ ASK_EVERY = timedelta(seconds=60)
 LOOK_EVERY = timedelta(minutes=3)
 OVERLAP = timedelta(hours=1)
 """How far behind the last look the next one begins: what is recorded comes after a call's begin."""
+OTHERS = timedelta(seconds=15)
+"""How often it is looked whether somebody else still does it."""
 TIMEOUT = 30.0
 """Seconds for one question to the provider."""
 AT_ONCE = 8
@@ -100,9 +102,11 @@ def _alone(
         now = clock()
         if due is not None and now < due:
             return
-        if await database.run(hold(f"phone:{name}", owner=owner, now=now, duration=every * 1.5)):
+        if await database.run(hold(f"phone:{name}", owner=owner, now=now, duration=every)):
+            due = now + every
             await do()
-        due = now + every
+        else:
+            due = now + min(every, OTHERS)  # whoever has it may have died
 
     return when_due
 
@@ -148,6 +152,9 @@ class _Memory:
         except (SendError, TimeoutError) as error:
             log.warning("not asked of a call", account=str(account), reason=_reason(error))
             return
+        except Exception:  # one account's fault stops no other
+            log.exception("a connector failed to look up a call", account=str(account))
+            return
         if past is not None:
             await self._take_in(account, past, incoming=one.incoming)
             return
@@ -172,6 +179,9 @@ class _Memory:
                     found = await self._phones[account].past_calls(since)
             except (SendError, TimeoutError) as error:
                 log.warning("past calls unread", account=str(account), reason=_reason(error))
+                return
+            except Exception:  # one account's fault stops no other
+                log.exception("a connector failed to tell past calls", account=str(account))
                 return
             over = [past for past in found if past.how is not None]
             async with self._database.read() as session:

@@ -285,6 +285,42 @@ async def test_a_conversation_is_recorded_after_a_notice_and_not_where_it_is_ref
     assert [room.recorded for room in city.twilio.rooms] == [True, False]
 
 
+# --- Nothing is told ------------------------------------------------------------------------------
+
+
+@ON_SQLITE
+async def test_a_call_whose_end_twilio_never_told_is_asked_about(opens: Opens) -> None:
+    city = await opens(NOON)
+    city.twilio.callbacks = lambda _: ()
+    aigul = await city.hires("Aigul")
+    dina, erlan = await city.waits(DINA), await city.waits(ERLAN)
+    await city.talk(aigul, dina)
+    await dina.hang_up()
+    await erlan.hang_up()
+    await city.passes(150)
+    assert (await city.ended(DINA)).ended_as == "answered"
+    assert (await city.ended(ERLAN)).ended_as == "abandoned"
+    assert [back.number for back in await city.call_backs()] == [ERLAN]
+
+
+@ON_SQLITE
+async def test_what_twilio_tells_twice_and_late_changes_nothing(opens: Opens) -> None:
+    city = await opens(NOON)
+    city.twilio.callbacks = lambda _: (0, 3, 40)
+    aigul = await city.hires("Aigul")
+    dina = await city.waits(DINA)
+    await city.talk(aigul, dina)
+    await dina.hang_up()
+    assert (await city.ended(DINA)).ended_as == "answered"
+    await aigul.writes_down("Asks about a bill.")
+    erlan = await city.waits(ERLAN)
+    await city.talk(aigul, erlan)
+    await city.passes(60)
+    assert erlan.talks_to == {aigul.phone.address}
+    assert await city.agent(aigul) == ("busy", "")
+    assert len(await city.calls(DINA)) == 1
+
+
 # --- The hub dies ---------------------------------------------------------------------------------
 
 
