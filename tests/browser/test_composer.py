@@ -100,8 +100,12 @@ async def test_a_reply_that_is_taken_back_never_goes_out_and_stands_in_the_compo
 
 
 TEMPLATE = {
-    "id": "t1", "name": "Жауап", "language": "ru", "text": "Здравствуйте, {{1}}", "variables": ["1"],
-}  # fmt: skip
+    "id": "t1",
+    "name": "Жауап",
+    "language": "ru",
+    "text": "Здравствуйте, {{1}}",
+    "variables": ["1"],
+}
 
 
 async def test_a_template_that_is_taken_back_is_chosen_again_and_its_draft_is_the_hubs(
