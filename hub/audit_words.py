@@ -35,6 +35,7 @@ EVENTS: Mapping[str, str] = {
     "call.joined": deferred("A call was joined to an appeal"),
     "call.links_sent": deferred("Links to write to us were sent by SMS"),
     "call.message_left": deferred("A caller left a voice message"),
+    "call.missed": deferred("A call rang at an operator and was not taken"),
     "call.recorded": deferred("A call was recorded"),
     "call.recording_deleted": deferred("The recording of a call was deleted: its time is over"),
     "call.registered": deferred("A call was registered as an appeal"),

@@ -59,6 +59,7 @@ def _wrapped_up(data: Mapping[str, Any], _names: Names, _moment: Callable[[datet
 TOLD: Mapping[str, Callable[..., str]] = {
     "call.answered": _fixed(deferred("took the call")),
     "call.ended": _ended,
+    "call.missed": _fixed(deferred("did not take the call")),
     "call.transferred": _fixed(deferred("transferred the call")),
     "call.joined": _fixed(deferred("joined the call to this appeal")),
     "call.registered": _fixed(deferred("registered the call")),

@@ -14,6 +14,7 @@ from registry.calls.ending import finish
 from registry.calls.flow import room_of
 from registry.calls.hearing import HowEnded
 from registry.calls.locking import tell_screens
+from registry.calls.matters import note_call
 from registry.calls.ordering import cancel, hang_up_citizen, hang_up_leg, order
 from registry.calls.orders import Dial, Hold, Move, Release
 from registry.calls.steps import ROOM, TALKED
@@ -80,6 +81,9 @@ async def not_taken(
     await tell_screens(session)
     if call.ended_at is not None:
         return
+    if leg.kind != "own" and state != "withdrawn":
+        actor = f"operator:{leg.operator_id}"
+        await note_call(session, call, "call.missed", actor=actor, now=now, data={"how": state})
     if leg.kind == "own":
         await end_call(session, call, HowEnded.CANCELLED, now=now)
     elif leg.kind == "consult":

@@ -484,6 +484,14 @@ async def test_the_first_answered_call_is_the_first_response_to_its_appeal(
     assert await _events(exchange) == ["call.answered", "call.ended"]
 
 
+async def test_the_appeal_s_journal_tells_who_did_not_take_the_call(exchange: Exchange) -> None:
+    await exchange.hires("Aigul")
+    caller = await exchange.waits()
+    await registered(exchange.database, caller.number, sid=caller.sid)
+    await exchange.passes(20)
+    assert await _events(exchange) == ["call.missed"]
+
+
 async def test_an_appeal_that_is_registered_after_the_answer_is_answered_all_the_same(
     exchange: Exchange,
 ) -> None:
