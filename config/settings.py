@@ -284,6 +284,22 @@ class Oidc(_Table):
         return self
 
 
+class Transcripts(_Table):
+    """`[transcripts]`: what was said on the telephone, written down by a machine of our own.
+
+    Each key is the folder of Vosk's model for a language; empty for none.
+    """
+
+    kk: str = ""
+    ru: str = ""
+    en: str = ""
+
+    def folders(self, base: Path) -> dict[str, Path]:
+        """The models by language; relative ones start at `base`."""
+        named = {"kk": self.kk, "ru": self.ru, "en": self.en}
+        return {language: base / folder for language, folder in named.items() if folder}
+
+
 class Log(_Table):
     """`[log]`: what the hub tells about its work."""
 
@@ -317,6 +333,7 @@ class Settings(_Table):
     numbers: Numbers = Numbers()
     oidc: Oidc = Oidc()
     live: Live = Live()
+    transcripts: Transcripts = Transcripts()
     log: Log = Log()
     greeting: Annotated[dict[str, str], BeforeValidator(_greetings)] = GREETING
     """What a citizen who presses Start reads, by language; the first serves every other."""

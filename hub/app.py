@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from importlib.util import find_spec
 from zoneinfo import ZoneInfo
 
@@ -63,7 +64,9 @@ from workers.schedule import check_accounts, run_schedule
 from workers.supervisor import keep_running
 from workers.switchboard import run_switchboard
 from workers.traffic import Traffic, run_traffic
+from workers.transcribing import Transcriber, run_transcribing
 from workers.uploads import upload_tick
+from workers.vosk_transcriber import NoTranscripts, Vosk
 
 log = structlog.get_logger(__name__)
 
@@ -99,6 +102,8 @@ class Hub:
     introductions: Introductions
     office: CurrentOffice
     prompts: CurrentPrompts
+    transcriber: Transcriber | None
+    """What writes down what was said on the telephone; None for nothing."""
     clock: Clock
     owner: str
     """This process's name in leases."""
@@ -148,6 +153,7 @@ async def open_hub(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterat
     """Open everything but the loops and the web server. Raises: SettingsError, CannotStart."""
     if not settings.bus.url.startswith("local:"):
         raise CannotStart(f"bus.url: this version carries only local:, not {settings.bus.url}.")
+    transcriber = _transcriber(settings)
     traffic = Traffic(clock=clock)
     metrics = Metrics(traffic)
     async with contextlib.AsyncExitStack() as stack:
@@ -179,6 +185,7 @@ async def open_hub(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterat
             introductions=introductions,
             office=office,
             prompts=prompts,
+            transcriber=transcriber,
             clock=clock,
             owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
         )
@@ -278,6 +285,17 @@ async def _open_database(settings: Settings) -> Database:
     return database
 
 
+def _transcriber(settings: Settings) -> Transcriber | None:
+    """The machine that the settings name, if they name one. Raises: CannotStart."""
+    folders = settings.transcripts.folders(settings.folder)
+    if not folders:
+        return None
+    try:
+        return Vosk(folders)
+    except NoTranscripts as error:
+        raise CannotStart(str(error)) from error
+
+
 async def _furnished(database: Database, settings: Settings, *, now: datetime) -> CurrentOffice:
     try:
         return await open_office(database, zone=ZoneInfo(settings.timezone), now=now)
@@ -321,6 +339,12 @@ def _loops(
             stopping=stopping, clock=hub.clock, ticks=ticks,
         )  # fmt: skip
 
+    async def transcribing(machine: Transcriber) -> None:
+        await run_transcribing(
+            machine, database=hub.database, media=hub.media, owner=hub.owner,
+            stopping=stopping, clock=hub.clock,
+        )  # fmt: skip
+
     async def indexing() -> None:
         await run_indexing(
             database=hub.database, owner=hub.owner, stopping=stopping, clock=hub.clock
@@ -354,6 +378,8 @@ def _loops(
     }
     if any(isinstance(made, Phones) for made in hub.connectors.values()):
         roles["schedule"] += [("call orders", call_orders), ("switchboard", switchboard)]
+    if hub.transcriber is not None:
+        roles["schedule"].append(("transcribing", partial(transcribing, hub.transcriber)))
     loops = [loop for role, found in roles.items() if role in only for loop in found]
     if only & {"web", "polling", "schedule"}:
         # Deliveries come in here, or calls of which none came are looked for: what they bring is

@@ -272,7 +272,7 @@ class Attachment(Table, table=True):
         Index("ix_attachments_message_id", "message_id"),
         partial_index("ix_attachments_retry_at", "retry_at", where="state = 'pending'"),
         partial_index("ix_attachments_call_id", "call_id", where="call_id IS NOT NULL"),
-        partial_index("ix_attachments_recorded_at", "created_at", where="call_id IS NOT NULL"),
+        partial_index("ix_attachments_phone_created_at", "created_at", where="channel = 'phone'"),
     )
 
     id: int = own_id()

@@ -28,6 +28,7 @@ PLACES = {
     "message": deferred("in a message"),
     "note": deferred("in a note"),
     "file": deferred("in a file's name"),
+    "transcript": deferred("in what a machine heard"),
 }
 
 

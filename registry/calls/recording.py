@@ -19,6 +19,7 @@ from registry.calls.matters import CHANNEL, note_call
 from registry.calls.ordering import order
 from registry.calls.orders import Forget
 from registry.calls.tables import Call, CallLeg, Transcript
+from registry.calls.transcripts import PHONE
 from registry.ids import new_id, parse_id
 from registry.journal import SYSTEM
 from registry.models import Attachment
@@ -135,6 +136,7 @@ async def old_recordings(
     found = await session.exec(
         select(Attachment.id, Attachment.path)
         .where(
+            col(Attachment.channel) == PHONE,
             col(Attachment.call_id).is_not(None),
             col(Attachment.created_at) <= now - timedelta(days=days),
             Attachment.state != _PENDING,

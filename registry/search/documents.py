@@ -13,7 +13,7 @@ from registry.search.query import Either, Expression, Leaf
 from registry.search.sources import Piece, Place, Source
 from registry.search.words import words
 
-VERSION = 1
+VERSION = 2
 """Of all that makes a document of a source, and an expression of a query. Whatever changes there,
 this grows: every document is then written anew."""
 

@@ -6,11 +6,12 @@ from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, and_, null, select
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry import models
+from registry.calls.tables import Call, Transcript
 from registry.contacts import PHONE
 
 
@@ -29,6 +30,8 @@ class Place(StrEnum):
     NOTE = "note"
     FILE = "file"
     """The name of one."""
+    TRANSCRIPT = "transcript"
+    """What a machine understood of a call or a voicemail."""
 
 
 class Piece(Struct, frozen=True):
@@ -59,6 +62,7 @@ async def read_sources(session: AsyncSession, appeal_ids: Iterable[int]) -> list
     names, points = await _names(session, people), await _points(session, people)
     tags, files = await _tags(session, ids), await _files(session, ids)
     messages, withdrawn = await _messages(session, ids)
+    spoken = await _transcripts(session, ids)
     return [
         Source(
             appeal_id=row.id,
@@ -73,6 +77,7 @@ async def read_sources(session: AsyncSession, appeal_ids: Iterable[int]) -> list
                 *messages[row.id],
                 *_subject(row.subject, withdrawn[row.id]),
                 *files[row.id],
+                *spoken[row.id],
             ),
         )
         for row in appeals
@@ -179,4 +184,42 @@ async def _files(session: AsyncSession, ids: Sequence[int]) -> _Pieces:
     )
     for appeal_id, id_, name in await _fetch(session, wanted):
         pieces[appeal_id].append(Piece(Place.FILE, name, id_))
+    return pieces
+
+
+async def _transcripts(session: AsyncSession, ids: Sequence[int]) -> _Pieces:
+    """What was said: a voicemail is a file of its message; a recording is one of its call, whose
+    appeal is that of its message, or the one from which it was made."""
+    message, file, name = models.Message, models.Attachment, models.ExternalId
+    said, text = Transcript, col(Transcript.text)
+    spoken = (
+        select(col(message.appeal_id), col(message.id), text)
+        .join(file, col(file.message_id) == col(message.id))
+        .join(said, col(said.attachment_id) == col(file.id))
+        .where(col(message.appeal_id).in_(ids), col(message.deleted_at).is_(None))
+    )
+    of_call = and_(
+        col(name.channel) == "phone",
+        col(name.account) == col(Call.account),
+        col(name.external_id) == col(Call.external_id),
+    )
+    came_in = (
+        select(col(message.appeal_id), col(message.id), text)
+        .join(name, col(name.message_id) == col(message.id))
+        .join(Call, of_call)
+        .join(file, col(file.call_id) == col(Call.id))
+        .join(said, col(said.attachment_id) == col(file.id))
+        .where(col(message.appeal_id).in_(ids), col(Call.appeal_id).is_(None))
+    )
+    of_ours = (
+        select(col(Call.appeal_id), null().label("message_id"), text)
+        .join(file, col(file.call_id) == col(Call.id))
+        .join(said, col(said.attachment_id) == col(file.id))
+        .where(col(Call.appeal_id).in_(ids))
+    )
+    pieces = _Pieces(list)
+    for wanted in (spoken, came_in, of_ours):
+        found = wanted.where(text != "").order_by(col(said.attachment_id).desc())
+        for appeal_id, id_, words in await _fetch(session, found):
+            pieces[appeal_id].append(Piece(Place.TRANSCRIPT, words, id_))
     return pieces

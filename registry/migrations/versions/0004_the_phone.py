@@ -153,17 +153,17 @@ def upgrade() -> None:
     op.create_index("ix_calls_started_at_id", "calls", ["started_at", "id"], unique=False)
 
     op.add_column("attachments", sa.Column("call_id", Id, nullable=True))
-    for name, column in (
-        ("ix_attachments_call_id", "call_id"),
-        ("ix_attachments_recorded_at", "created_at"),
+    for name, column, where in (
+        ("ix_attachments_call_id", "call_id", "call_id IS NOT NULL"),
+        ("ix_attachments_phone_created_at", "created_at", "channel = 'phone'"),
     ):
         op.create_index(
             name,
             "attachments",
             [column],
             unique=False,
-            postgresql_where=sa.text("call_id IS NOT NULL"),
-            sqlite_where=sa.text("call_id IS NOT NULL"),
+            postgresql_where=sa.text(where),
+            sqlite_where=sa.text(where),
         )
     op.create_table(
         "transcripts",
