@@ -94,7 +94,7 @@ async def _bury(envelope: Envelope, reason: str, switchboard: Switchboard) -> No
         new = await bury(session, [burial], now=switchboard.clock())
     if new:  # the intake may have buried it already
         switchboard.meters.buried(AccountKey(envelope.channel, envelope.account))
-    log.warning("buried", account=_account(envelope), envelope=envelope.id, reason=reason)
+        log.warning("buried", account=_account(envelope), envelope=envelope.id, reason=reason)
 
 
 async def _excuse(switchboard: Switchboard) -> Script:

@@ -25,6 +25,7 @@ from connectors.testing.mutations import mutated
 from tests.journeys.channels import WITH_WEBHOOKS, town
 from tests.journeys.channels.accounts import Account, Writer
 from tests.journeys.channels.blackhole import Blackhole
+from tests.journeys.channels.phone import Telephone
 from tests.journeys.process import HOOK, WEBHOOK_SECRET, Hub, Nursery, stored
 
 RECORDED = Path(limits.__file__).parent / "fixtures"
@@ -500,7 +501,8 @@ async def poured(hub: Hub, account: Account, found: Iterable[tuple[str, bytes]])
 async def test_the_hub_outlives_broken_deliveries_to_every_webhook(
     nursery: Nursery, database_url: str, tmp_path: Path
 ) -> None:
-    accounts = [*(kind(kind.__name__.lower()) for kind in WITH_WEBHOOKS), Blackhole("blackhole")]
+    kinds: Sequence[type[Account]] = (*WITH_WEBHOOKS, Telephone, Blackhole)
+    accounts = [kind(kind.__name__.lower()) for kind in kinds]
     share = EVERYWHERE // len(accounts)
     broken = {one: broken_deliveries(one, share) for one in accounts}
     assert sum(map(len, broken.values())) >= EVERYWHERE * 0.95
