@@ -56,6 +56,7 @@ async def a_day(served: Served) -> None:
               ("Гүлнар", "wrap_up", ""), ("Ерлан", "away", "meal"))  # fmt: skip
     for at, (name, state, reason) in enumerate(states):
         who = await employ(served, name, role=Role.OPERATOR)
+        assert who.operator_id is not None
         since = now - timedelta(seconds=65 * (at + 1))
         rows.append(
             PhoneAgent(operator_id=who.operator_id, state=state, reason=reason, since=since)

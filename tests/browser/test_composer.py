@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest_asyncio
 from playwright.async_api import Page, Route, expect
@@ -118,7 +119,7 @@ async def test_a_template_that_is_taken_back_is_chosen_again_and_its_draft_is_th
         "template": {"id": "t1", "language": "ru", "variables": {"1": "Айгерім"}},
     }  # fmt: skip
     taken = {"number": number, "content": content, "uploads": [], "draft_version": 7}
-    refused = {
+    refused: dict[str, Any] = {
         "parts": [], "unit": None, "limit": None, "language": None, "differs": False, "to": None,
         "refusal": {"code": "window_closed", "reason": "Closed.", "instead": "Wait."},
     }  # fmt: skip
