@@ -187,7 +187,8 @@ class PhoneAgent(Table, table=True):
     state: str = "away"
     """"available", "busy", "wrap_up" or "away"."""
     reason: str = text_column()
-    """Of being away: "break", "meal", "training", "other", "no_answer", "signed_out", "failed"."""
+    """Of being away: "break", "meal", "training", "other", "no_answer", "signed_out", "failed". Of
+    whoever is busy or writes things down: why they are away after; empty if they are not."""
     since: datetime = moment()
     idle_since: datetime | None = moment(nullable=True)
     """Since when they could have taken a call; None while they cannot."""
