@@ -13,7 +13,7 @@ import structlog
 
 from connectors.base import Answer, Malformed, Phones
 from registry.burial import Burial, bury
-from registry.calls.hearing import Pressed, Recorded
+from registry.calls.hearing import LegAnswered, LegEnded, Pressed, Recorded
 from registry.calls.prompts import CurrentPrompts, spoken
 from registry.calls.script import HangUp, Line, Script
 from registry.calls.switchboard import hear
@@ -71,8 +71,14 @@ async def _next(envelope: Envelope, phone: Phones, switchboard: Switchboard) -> 
         return await _excuse(switchboard)
     if heard is None:
         return None
-    what = type(heard).__name__
-    log.info("heard", account=_account(envelope), envelope=envelope.id, call=heard.call, what=what)
+    log.info(
+        "heard",
+        account=_account(envelope),
+        envelope=envelope.id,
+        call=heard.call,
+        what=type(heard).__name__,
+        **({"leg": heard.leg} if isinstance(heard, LegAnswered | LegEnded) else {}),
+    )
     script = await hear(switchboard.database, heard, office=switchboard.office.office, now=now)
     if isinstance(heard, Pressed):
         switchboard.bus.wake(Topic.OUTBOX)  # they may have asked for an SMS

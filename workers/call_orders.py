@@ -148,7 +148,7 @@ class _Carrier:
         async with decision(self._database, office=self._office.office, now=now) as session:
             await settle_order(session, one.id, made=made, now=now)
         self._count(one, account, "done")
-        log.info("carried", account=str(account), order=_name(one), tries=one.tries)
+        log.info("carried", account=str(account), **_named(one), tries=one.tries)
 
     async def _later(
         self, one: Claimed, account: AccountKey, reason: str, *, after: float | None = None
@@ -157,7 +157,7 @@ class _Carrier:
         async with decision(self._database, office=self._office.office, now=now) as session:
             await postpone_order(session, one.id, reason, after=after, now=now)
         self._count(one, account, "later")
-        log.warning("an order waits", account=str(account), order=_name(one), reason=reason)
+        log.warning("an order waits", account=str(account), **_named(one), reason=reason)
 
     async def _fail(
         self, one: Claimed, account: AccountKey, reason: str, *, cure: str | None = None
@@ -166,14 +166,15 @@ class _Carrier:
         async with decision(self._database, office=self._office.office, now=now) as session:
             await fail_order(session, one.id, reason, now=now)
         self._count(one, account, "failed")
-        log.error(
-            "an order failed", account=str(account), order=_name(one), reason=reason, cure=cure
-        )
+        log.error("an order failed", account=str(account), **_named(one), reason=reason, cure=cure)
 
     def _count(self, one: Claimed, account: AccountKey, outcome: str) -> None:
         since = (self._clock() - one.made_at).total_seconds()
         self._meters.carried(account, outcome=outcome, seconds=since)
 
 
-def _name(one: Claimed) -> str:
-    return type(one.order).__name__
+def _named(one: Claimed) -> dict[str, str]:
+    """The order in the log, without anybody's number."""
+    order = one.order
+    ids = {name: getattr(order, name, "") for name in ("call", "leg")}
+    return {"order": type(order).__name__, **{name: id_ for name, id_ in ids.items() if id_}}

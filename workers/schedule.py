@@ -10,6 +10,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from connectors.base import Connector, Diagnoses, Diagnosis, Health, Refreshes, SendError
 from registry.accounts import account_states, set_health
+from registry.calls.forgetting import forget_orders
 from registry.changes import forget_changes
 from registry.db import Database
 from registry.errors import Unavailable
@@ -25,6 +26,9 @@ log = structlog.get_logger(__name__)
 
 EARLY_KEPT = timedelta(days=7)
 """A report that nothing was sent for in so long is about another program's message."""
+
+ORDERS_KEPT = timedelta(days=30)
+"""For how long it can be seen what the telephone's provider was told to do."""
 
 CHECK_TIMEOUT = 30.0
 """Seconds for one account's check."""
@@ -63,6 +67,7 @@ async def run_schedule(
     async def forget() -> None:
         await database.run(forget_traffic(before=clock() - KEPT))
         await database.run(forget_early(before=clock() - EARLY_KEPT))
+        await database.run(forget_orders(before=clock() - ORDERS_KEPT))
 
     async def shorten() -> None:
         while await database.run(forget_changes()):

@@ -1,4 +1,4 @@
-"""A recording that lies with us is deleted at the provider: it holds what a citizen said."""
+"""What need not be kept: the provider's copies of recordings, and orders of long ago."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,12 +6,13 @@ from datetime import datetime
 import msgspec
 
 from registry.calls.orders import Forget
-from registry.ids import new_id
+from registry.ids import first_id, new_id
 from registry.statements import ID, JSON, TEXT, TIME, Script, Statement
 
 
 def forget_recording(*, account: str, recording: str, now: datetime) -> Script[None]:
-    """Have the provider's copy deleted, in the transaction in which ours is noted.
+    """Have the provider's copy deleted, in the transaction in which ours is noted: it holds what a
+    citizen said.
 
     It is no matter of the call's any more: it waits for none of its orders, and none for it.
     """
@@ -19,6 +20,11 @@ def forget_recording(*, account: str, recording: str, now: datetime) -> Script[N
     order = msgspec.json.encode(Forget(recording=recording)).decode()
     rows: Sequence[Sequence[object]] = [(id_, id_, account, order, now)]
     yield _FORGET, rows
+
+
+def forget_orders(*, before: datetime) -> Script[None]:
+    """Remove orders that were done with, and made before."""
+    yield _FORGET_ORDERS, [(first_id(before),)]
 
 
 _FORGET = Statement(
@@ -31,4 +37,12 @@ _FORGET = Statement(
     account=TEXT,
     what=JSON,
     now=TIME,
+)
+
+_FORGET_ORDERS = Statement(
+    """
+    DELETE FROM call_orders
+    WHERE done_at IS NOT NULL AND id < (SELECT r.before FROM {rows})
+    """,
+    before=ID,
 )

@@ -18,6 +18,7 @@ from connectors.base import (
     Uncertain,
     Unreachable,
 )
+from registry.calls.forgetting import forget_orders
 from registry.calls.hearing import Anything, Past
 from registry.calls.ordering import LEASE_SECONDS, order
 from registry.calls.orders import HangUpCall, Order, Ring
@@ -26,7 +27,7 @@ from registry.calls.switchboard import decision
 from registry.calls.tables import Call, CallOrder
 from registry.current_office import CurrentOffice
 from registry.db import Database
-from registry.types import AccountKey, Envelope
+from registry.types import AccountKey, Envelope, utc_now
 from tests.conftest import FakeClock
 from tests.registry.offices import bare_office
 from workers import call_orders
@@ -236,3 +237,15 @@ async def test_what_somebody_who_died_had_claimed_is_carried_again_and_asked_fir
     (carried,) = line.carried
     assert isinstance(carried, Ring)
     assert not carried.first
+
+
+async def test_orders_of_long_ago_are_forgotten_once_they_are_done(desk: Desk) -> None:
+    call = await desk.call("CA1")
+    await desk.orders(call, HangUpCall(call="done"), HangUpCall(call="open"))
+    done, left = await desk.rows()
+    async with desk.database.write() as session:
+        (await session.get_one(CallOrder, done.id)).done_at = desk.clock()
+    await desk.database.run(forget_orders(before=utc_now() - timedelta(minutes=1)))
+    assert len(await desk.rows()) == 2
+    await desk.database.run(forget_orders(before=utc_now() + timedelta(minutes=1)))
+    assert [row.id for row in await desk.rows()] == [left.id]
