@@ -64,6 +64,7 @@ async def claim_orders(
             row.done_at = now
             continue
         row.claimed_until, row.tries = now + timedelta(seconds=LEASE_SECONDS), row.tries + 1
+        row.failure = None
         if isinstance(what, Ring | Dial):
             what = replace(what, first=row.tries == 1)
         claimed.append(

@@ -154,5 +154,5 @@ def next_try(tries: int, now: datetime) -> datetime | None:
 
 
 def _is_claimed(row: CallOrder, now: datetime) -> bool:
-    """Whether somebody may be carrying it just now."""
-    return row.claimed_until is not None and row.claimed_until > now
+    """Whether somebody may be carrying it just now; one that is put off waits for nobody."""
+    return row.failure is None and row.claimed_until is not None and row.claimed_until > now

@@ -143,6 +143,16 @@ async def test_what_fails_is_tried_again_later_and_then_given_up_and_told(lazy: 
     assert (await lazy.call(caller)).state == "waiting"
 
 
+async def test_what_is_put_off_holds_nothing_up_that_makes_it_needless(lazy: Lazy) -> None:
+    caller, claimed = await _rings(lazy)
+    async with decision(lazy.database, office=lazy.office, now=lazy.now) as session:
+        await postpone_order(session, claimed.id, "Too fast.", after=60, now=lazy.now)
+    await lazy.ends(caller)
+    async with lazy.database.read() as session:
+        (row,) = (await session.exec(select(CallOrder))).all()
+    assert row.done_at == lazy.now
+
+
 async def test_who_is_told_to_wait_waits(lazy: Lazy) -> None:
     _, claimed = await _rings(lazy)
     async with decision(lazy.database, office=lazy.office, now=lazy.now) as session:
