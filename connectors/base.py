@@ -60,6 +60,7 @@ __all__ = [
     "Registers",
     "Rejected",
     "Retryable",
+    "RingsBrowsers",
     "SendError",
     "Template",
     "Templates",
@@ -477,6 +478,14 @@ class Phones(Protocol):
     def pass_for(self, identity: str, *, seconds: int) -> str:
         """What a browser needs to be the device "client:<identity>". Raises: Misconfigured."""
         ...
+
+
+@runtime_checkable
+class RingsBrowsers(Protocol):
+    """A channel whose calls ring in browsers, by the provider's own code, which the hub serves."""
+
+    browser_sources: Mapping[str, Sequence[str]]
+    """By the directive of a Content-Security-Policy, what that code needs to reach."""
 
 
 @runtime_checkable

@@ -23,7 +23,10 @@ from registry.appeals import (
     NotAllowed,
     NotUndoable,
 )
+from registry.calls.legs import NothingRings
 from registry.calls.sound_length import NotASound, SoundTooLong
+from registry.calls.talking import NobodyAsked, NotFree, NotTalking, OnTheLine
+from registry.calls.wrap_up import AboutWhat, NoMatter, NothingToWrapUp
 from registry.contacts import BadPoint, UnknownPerson
 from registry.drafts import DraftChanged
 from registry.errors import (
@@ -189,8 +192,22 @@ def of_registry(error: RegistryError) -> Problem:
         case Unavailable():
             headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
             return Problem(503, "unavailable", f"{detail} Try again.", headers=headers)
+        case _ if type(error) in _AT_THE_PHONE:
+            return Problem(409, _AT_THE_PHONE[type(error)], detail)
         case _:
             return Problem(400, "refused", detail)
+
+
+_AT_THE_PHONE: Mapping[type[RegistryError], str] = {
+    NotTalking: "not_talking",
+    NotFree: "not_free",
+    OnTheLine: "on_the_line",
+    NobodyAsked: "nobody_asked",
+    NothingRings: "nothing_rings",
+    NothingToWrapUp: "nothing_to_wrap_up",
+    AboutWhat: "about_what",
+    NoMatter: "no_matter",
+}
 
 
 def of_provider(error: SendError) -> Problem:

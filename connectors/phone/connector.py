@@ -21,7 +21,7 @@ from connectors.phone.health import diagnose
 from connectors.phone.hearing import heard
 from connectors.phone.history import look_up, past_calls
 from connectors.phone.limits import SPOKEN
-from connectors.phone.passes import Key, make_pass
+from connectors.phone.passes import BROWSER_SOURCES, Key, make_pass
 from connectors.phone.people import own_number
 from connectors.phone.reading import inbound
 from connectors.phone.recordings import sound_of
@@ -95,6 +95,7 @@ class PhoneConnector:
     capabilities: Capabilities = SPOKEN
     Settings: ClassVar[type[AccountSettings]] = PhoneSettings
     kept_headers: ClassVar[frozenset[str]] = frozenset()
+    browser_sources: Mapping[str, Sequence[str]] = BROWSER_SOURCES
 
     def __init__(self, account: str, settings: AccountSettings, context: Context) -> None:
         assert isinstance(settings, PhoneSettings)

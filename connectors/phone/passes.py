@@ -18,6 +18,13 @@ from connectors.phone.people import identity_at_twilio
 
 LONGEST = 24 * 3600
 """Seconds for which Twilio takes a pass."""
+BROWSER_SOURCES = {
+    "connect-src": ("wss://voice-js.roaming.twilio.com", "https://eventgw.twilio.com"),
+    "media-src": ("mediastream:",),
+}
+"""What a browser reaches that is a device: the signalling, the reports on quality, and its own
+microphone and speaker. Sounds and code, for which Twilio names two hosts more, are the hub's.
+Source: the README of @twilio/voice-sdk, "Content Security Policy"."""
 _HEADER = {"typ": "JWT", "alg": "HS256", "cty": "twilio-fpa;v=1"}
 
 

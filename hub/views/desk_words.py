@@ -1,6 +1,6 @@
 """What the browser says around the appeals: commands, keys, questions and notices."""
 
-from hub.views import labels
+from hub.views import labels, phone_words
 from hub.views.plurals import plural
 from hub.web.i18n import gettext as _
 from hub.web.i18n import ngettext, pgettext
@@ -28,9 +28,10 @@ def desk_words() -> dict[str, object]:
         "groups": {
             "moving": _("Moving about"),
             "appeal": _("With the appeal"),
+            "phone": _("Phone"),
             "desk": _("The desk"),
         },
-        "commands": _commands(),
+        "commands": {**_commands(), **phone_words.commands()},
         "keys": {
             "none": _("no key"),
             "change": _("Change"),

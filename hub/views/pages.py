@@ -2,6 +2,8 @@
 
 from aiohttp import web
 
+from hub.keys import CONNECTORS
+from hub.phones import browser_sources, phones_of
 from hub.thumbnails import FORMATS
 from hub.views import (
     account,
@@ -13,14 +15,16 @@ from hub.views import (
     inbox,
     labels,
     panel,
+    phone,
     search,
     setup,
     signin,
     signin_elsewhere,
     thread,
 )
+from hub.views.phone_words import softphone
 from hub.views.words import words
-from hub.web.pages import Page, add_pages
+from hub.web.pages import SOURCES, Page, add_pages
 
 PAGES: tuple[Page, ...] = (
     *signin.PAGES,
@@ -35,6 +39,7 @@ PAGES: tuple[Page, ...] = (
     *admin.PAGES,
     *thread.PAGES,
     *panel.PAGES,
+    *phone.PAGES,
     *front_office.PAGES,
 )
 
@@ -42,4 +47,8 @@ PAGES: tuple[Page, ...] = (
 def add_routes(app: web.Application) -> None:
     """Open the pages."""
     pictures = {"picture_types": frozenset(FORMATS)}
-    add_pages(app, PAGES, {**labels.globals_(), **pictures, "words": words})
+    phones = [made for _, made in phones_of(app[CONNECTORS])]
+    app[SOURCES] = browser_sources(phones)
+    add_pages(
+        app, PAGES, {**labels.globals_(), **pictures, **softphone(bool(phones)), "words": words}
+    )

@@ -4,12 +4,13 @@ A code without words here is told by the API's own sentence, which is English. %
 the problem.
 """
 
+from hub.views import phone_words
 from hub.web.i18n import gettext as _
 
 
 def problems() -> dict[str, str]:
     """By the problem's code."""
-    return {**_of_appeals(), **_of_replies(), **_of_the_rest()}
+    return {**_of_appeals(), **_of_replies(), **_of_the_rest(), **phone_words.problems()}
 
 
 def _of_appeals() -> dict[str, str]:
@@ -65,9 +66,7 @@ def _of_the_rest() -> dict[str, str]:
         "too_slow": _("The file came too slowly; send it again."),
         "not_a_sound": _("The telephone cannot play this file; make an MP3 or a WAV of it."),
         "sound_too_long": _("The recording is too long: at most %(limit)s seconds are taken."),
-        "not_to_be_heard": _(
-            "Recordings are heard by supervisors and by whoever was on the line."
-        ),
+        "not_to_be_heard": _("Recordings are heard by supervisors and by whoever was on the line."),
         "attachment_lost": _("The file is gone from the store."),
         "taken": _("There is one by that name already."),
         "last_admin": _("The last administrator cannot go; make somebody else one first."),

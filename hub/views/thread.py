@@ -14,14 +14,17 @@ from hub.api.keys import PRINCIPAL
 from hub.keys import DATABASE, SETTINGS
 from hub.views.journal_lines import sentence
 from hub.views.names import Names, load_names
+from hub.views.phone import called
 from hub.web import i18n
 from hub.web.noting import note_seen
 from hub.web.pages import Page, language_of, render
 from registry import changes
+from registry.calls.seeing import CallShown, calls_of_appeal, transcripts_of
 from registry.errors import NotFound
 from registry.ids import parse_id
 from registry.inbox import Entry, Message, Thread, get_thread
 from registry.operators import Role
+from registry.types import AttachmentKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,15 @@ class Said:
     """What it said before, and when that was changed."""
     follows: bool
     """The same person spoke just before."""
+    call: CallShown | None
+    """What the message is, where somebody called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """We called them."""
+
+    call: CallShown
 
 
 async def load(
@@ -71,11 +83,20 @@ async def load(
     thread = await get_thread(
         session, number, attachment_url=attachment_url, viewer=request[PRINCIPAL], before=before
     )
+    calls = await calls_of_appeal(session, thread.id, by=request[PRINCIPAL])
+    voices = [
+        int(file.id) for each in thread.messages for file in each.attachments
+        if file.kind is AttachmentKind.VOICE
+    ]  # fmt: skip
+    transcripts = await transcripts_of(session, voices)
     zone = ZoneInfo(request.config_dict[SETTINGS].timezone)
     with i18n.use(language_of(request)):
-        items = list(_timeline(thread, names, zone, mark_unread=before is None))
+        items = list(_timeline(thread, calls, names, zone, newest=before is None))
     people = [{"id": id_, "name": names.operators[id_]} for id_ in names.active]
-    return {"opened": thread, "items": items, "people": people, "thread_since": since}
+    return {
+        "opened": thread, "items": items, "people": people, "thread_since": since,
+        "transcripts": transcripts, **called(),
+    }  # fmt: skip
 
 
 async def fragment(request: web.Request) -> web.StreamResponse:
@@ -112,9 +133,9 @@ async def _rendered(request: web.Request, template: str) -> web.StreamResponse:
 
 
 def _timeline(
-    thread: Thread, names: Names, zone: ZoneInfo, *, mark_unread: bool
-) -> Iterator[Day | Unread | Line | Said]:
-    """Everything of the page in the order in which it happened."""
+    thread: Thread, calls: Sequence[CallShown], names: Names, zone: ZoneInfo, *, newest: bool
+) -> Iterator[Day | Unread | Line | Said | Called]:
+    """Everything of the page in the order in which it happened; `newest` for the last page."""
 
     def moment(at: datetime) -> str:
         return i18n.moment(at, zone)
@@ -124,15 +145,21 @@ def _timeline(
         for entry in thread.entries
         if (said := sentence(entry, names, moment)) is not None
     ]
-    first_unread = _first_unread(thread) if mark_unread else None
+    first_unread = _first_unread(thread) if newest else None
+    by_sid = {call.external_id: call for call in calls if call.external_id}
+    told = {each.external_id for each in thread.messages if each.external_id in by_sid}
+    own = [
+        Called(call) for call in calls
+        if call.external_id not in told and _is_of_page(call.started_at, thread, newest=newest)
+    ]  # fmt: skip
     by_external = {each.external_id: each for each in thread.messages if each.external_id}
     day: date | None = None
     previous: Message | None = None
-    for at, item in _merged(thread.messages, lines):
+    for at, item in _merged(thread.messages, [*lines, *own]):
         if (today := at.astimezone(zone).date()) != day:
             day, previous = today, None
             yield Day(today)
-        if isinstance(item, Line):
+        if isinstance(item, Line | Called):
             previous = None
             yield item
             continue
@@ -144,22 +171,33 @@ def _timeline(
             quoted=by_external.get(item.reply_to) if item.reply_to else None,
             edits=_edits(item, thread.entries),
             follows=_follows(item, previous),
+            call=by_sid.get(item.external_id or ""),
         )
         previous = item
 
 
+def _is_of_page(at: datetime, thread: Thread, *, newest: bool) -> bool:
+    """Whether a moment lies between the first message of this page and that of the next."""
+    if thread.earlier is not None and at < thread.messages[0].sent_at:
+        return False
+    return newest or at <= thread.messages[-1].sent_at
+
+
 def _merged(
-    messages: Sequence[Message], lines: Sequence[Line]
-) -> list[tuple[datetime, Message | Line]]:
-    """Messages keep their order; a line stands behind what was said before it."""
-    merged: list[tuple[datetime, Message | Line]] = []
-    waiting = list(lines)
+    messages: Sequence[Message], others: Sequence[Line | Called]
+) -> list[tuple[datetime, Message | Line | Called]]:
+    """Messages keep their order; what else happened stands behind what was said before it."""
+    merged: list[tuple[datetime, Message | Line | Called]] = []
+    waiting = sorted(((_at(one), one) for one in others), key=lambda pair: pair[0])
     for message in messages:
-        while waiting and waiting[0].at < message.sent_at:
-            line = waiting.pop(0)
-            merged.append((line.at, line))
+        while waiting and waiting[0][0] < message.sent_at:
+            merged.append(waiting.pop(0))
         merged.append((message.sent_at, message))
-    return merged + [(line.at, line) for line in waiting]
+    return merged + waiting
+
+
+def _at(one: Line | Called) -> datetime:
+    return one.at if isinstance(one, Line) else one.call.started_at
 
 
 def _first_unread(thread: Thread) -> Message | None:

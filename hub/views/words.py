@@ -2,6 +2,7 @@
 
 from hub.views import labels
 from hub.views.desk_words import desk_words
+from hub.views.phone_words import phone_words
 from hub.views.plurals import plural
 from hub.views.problem_words import problems
 from hub.web.i18n import gettext as _
@@ -21,6 +22,7 @@ def words() -> dict[str, object]:
             "MB": _("MB"),
         },
         "composer": composer(),
+        "phone": phone_words(),
         "channels": {code: labels.channel(code) for code in labels.CHANNELS},
         "ways": {
             "thread": _("this conversation"),

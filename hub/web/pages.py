@@ -60,6 +60,16 @@ HEADERS = {
 }
 
 
+SOURCES = web.AppKey("sources", Mapping[str, tuple[str, ...]])
+"""What pages behind signing in may load besides, by directive: where there is a telephone."""
+
+
+def policy_with(sources: Mapping[str, Iterable[str]]) -> str:
+    """The policy of a page that may load somewhat more."""
+    wider = {name: " ".join((value, *sources.get(name, ()))) for name, value in POLICY.items()}
+    return "; ".join(f"{name} {value}" for name, value in wider.items())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """One method of one address that answers with HTML."""
@@ -114,6 +124,9 @@ def render(
 
     It finds `session` (None for a stranger), `zone`, `now` and `request_path` beside its context.
     """
+    session, sources = request.get(SESSION), request.config_dict.get(SOURCES)
+    if sources and session is not None and session.stage == "in":
+        headers = {"Content-Security-Policy": policy_with(sources), **(headers or {})}
     return web.Response(
         text=html(request, template, speak=speak, **context),
         status=status,

@@ -3,7 +3,7 @@
 Operators see the calls that they had a side of, and those of appeals that they may see.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from registry.calls.tables import Call, CallLeg, Transcript
 from registry.errors import NotFound
 from registry.inbox.rows import fetch
 from registry.models import Appeal, Attachment, ExternalId, Message, Operator
-from registry.operators import Principal
+from registry.operators import Principal, Role
 
 
 class Talker(Struct, frozen=True, kw_only=True):
@@ -63,6 +63,7 @@ class CallShown(Struct, frozen=True, kw_only=True):
     talked: float
     """Seconds."""
     recording: Recorded | None
+    """None as well for who may not hear it (see registry.calls.recording)."""
     transcript: str
     """What a machine understood of the recording; empty for nothing, or where none listens."""
 
@@ -100,10 +101,24 @@ async def list_calls(
     return [_shown(row) for row in found]
 
 
-async def calls_of_appeal(session: AsyncSession, appeal_id: int) -> list[CallShown]:
-    """What was said by phone about an appeal that the viewer may see, the first call first."""
-    wanted = _selected(true()).where(_about_id().in_(await _with_merged(session, appeal_id)))
+async def calls_of_appeal(
+    session: AsyncSession, appeal_id: int, *, by: Principal
+) -> list[CallShown]:
+    """What was said by phone about an appeal that `by` may see, the first call first."""
+    wanted = _selected(true(), by).where(_about_id().in_(await _with_merged(session, appeal_id)))
     return [_shown(row) for row in await fetch(session, wanted.order_by(col(Call.started_at)))]
+
+
+async def transcripts_of(
+    session: AsyncSession, attachment_ids: Collection[int]
+) -> Mapping[str, str]:
+    """The words of voicemails, by the ids of their files; of those in which any were understood."""
+    if not attachment_ids:
+        return {}
+    words = select(col(Transcript.attachment_id), col(Transcript.text)).where(
+        col(Transcript.attachment_id).in_(attachment_ids), col(Transcript.text) != ""
+    )
+    return {str(row.attachment_id): row.text for row in await fetch(session, words)}
 
 
 async def _with_merged(session: AsyncSession, appeal_id: int) -> Collection[int]:
@@ -122,7 +137,7 @@ def _about_id() -> ColumnElement[int]:
     return func.coalesce(col(Call.appeal_id), col(Message.appeal_id))
 
 
-def _selected(seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+def _selected(seen: ColumnElement[bool], by: Principal) -> Select[*tuple[Any, ...]]:
     """Calls with what they are about, where that may be `seen`."""
     named = and_(
         col(ExternalId.channel) == CHANNEL,
@@ -135,7 +150,7 @@ def _selected(seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
             col(Call.number), col(Call.language), col(Call.team), col(Call.state),
             col(Call.ended_as), col(Call.outcome), col(Call.operator_id), col(Call.started_at),
             col(Call.answered_at), col(Call.ended_at), col(Call.waited), col(Call.talked),
-            col(Call.recording_attachment_id),
+            col(Attachment.id).label("recording"),
             func.coalesce(col(Transcript.text), "").label("transcript"),
             col(Operator.name).label("operator_name"), col(Appeal.number).label("appeal_number"),
             col(Attachment.state).label("recording_state"),
@@ -145,15 +160,27 @@ def _selected(seen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
         .outerjoin(ExternalId, named)
         .outerjoin(Message, col(Message.id) == col(ExternalId.message_id))
         .outerjoin(Appeal, and_(col(Appeal.id) == _about_id(), seen))
-        .outerjoin(Attachment, col(Attachment.id) == col(Call.recording_attachment_id))
         .outerjoin(
-            Transcript, col(Transcript.attachment_id) == col(Call.recording_attachment_id)
+            Attachment,
+            and_(col(Attachment.id) == col(Call.recording_attachment_id), _heard_by(by)),
         )
+        .outerjoin(Transcript, col(Transcript.attachment_id) == col(Attachment.id))
     )  # fmt: skip
 
 
+def _heard_by(by: Principal) -> ColumnElement[bool]:
+    """Whose recordings somebody may hear, as `registry.calls.recording.may_hear` says of one."""
+    if by.is_at_least(Role.SUPERVISOR):
+        return true()
+    return exists().where(
+        col(CallLeg.call_id) == col(Call.id),
+        col(CallLeg.operator_id) == by.operator_id,
+        col(CallLeg.joined_at).is_not(None),
+    )
+
+
 def _calls(by: Principal) -> Select[*tuple[Any, ...]]:
-    found = _selected(visible_to(by))
+    found = _selected(visible_to(by), by)
     if by.teams is None:
         return found
     had = exists().where(
@@ -163,7 +190,6 @@ def _calls(by: Principal) -> Select[*tuple[Any, ...]]:
 
 
 def _shown(row: Row[*tuple[Any, ...]]) -> CallShown:
-    recording = row.recording_attachment_id
     return CallShown(
         id=str(row.id),
         account=row.account,
@@ -188,8 +214,8 @@ def _shown(row: Row[*tuple[Any, ...]]) -> CallShown:
         talked=row.talked,
         recording=(
             None
-            if recording is None
-            else Recorded(attachment=str(recording), state=row.recording_state or "failed")
+            if row.recording is None
+            else Recorded(attachment=str(row.recording), state=row.recording_state or "failed")
         ),
         transcript=row.transcript,
     )

@@ -15,6 +15,14 @@ from sqlmodel import col, select
 from config.settings import Settings
 from connectors.base import Registers
 from connectors.blackhole.sandbox import BlackholeSandbox
+from connectors.phone.sandbox import (
+    ACCOUNT_SID,
+    API_KEY_SECRET,
+    API_KEY_SID,
+    AUTH_TOKEN,
+    NUMBER,
+    PhoneSandbox,
+)
 from connectors.telegram.sandbox import TelegramSandbox
 from hub.app import Hub, _loops, application, open_hub
 from hub.live import FEED, Feed
@@ -63,10 +71,12 @@ async def serving(
     database: str,
     folder: Path,
     with_telegram: bool = False,
+    with_phone: bool = False,
     tables: Mapping[str, Any] | None = None,
     clock: Clock = utc_now,
 ) -> AsyncIterator[Served]:
-    """A hub with an account of the blackhole, and, if wanted, a bot; `tables` are other settings.
+    """A hub with an account of the blackhole, and, if wanted, a bot and a phone number; `tables`
+    are other settings.
 
     It registers what comes, and sends replies.
     """
@@ -82,6 +92,18 @@ async def serving(
                     "token": telegram.token,
                     "webhook_secret": WEBHOOK_SECRET,
                     "api_base": telegram.url,
+                }
+            }
+        if with_phone:
+            twilio = await stack.enter_async_context(PhoneSandbox(hub=url))
+            channels["phone"] = {
+                "main": {
+                    "account_sid": ACCOUNT_SID,
+                    "auth_token": AUTH_TOKEN,
+                    "number": NUMBER,
+                    "api_key_sid": API_KEY_SID,
+                    "api_key_secret": API_KEY_SECRET,
+                    "api_base": twilio.url,
                 }
             }
         settings = Settings.model_validate(

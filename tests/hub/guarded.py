@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.app import Hub
 from registry.appeals import Change, Priority, change_appeal
+from registry.calls.tables import Call, CallLeg
 from registry.contacts.changing import add_contact_note
 from registry.contacts.merging import merge_contacts
 from registry.intake import accept
@@ -80,6 +81,8 @@ class Things:
     other: str
     """The number of another appeal, of another person."""
     other_contact: str
+    call: str
+    """About the appeal, in which the colleague talked."""
     undo: str
     """The key by which a change to the appeal can be undone."""
 
@@ -159,9 +162,19 @@ class Office:
                 operator_id=who.operator_id, name=SECRET_WORDS, query={"sort": "due"},
                 created_at=now,
             )  # fmt: skip
-            session.add_all([file, upload, view])
+            call = Call(
+                account="main", appeal_id=made.id, direction="out", number="+77017654321",
+                started_at=now,
+            )  # fmt: skip
+            session.add_all([file, upload, view, call])
+            await session.flush()
             secret = self.hub.settings.secret_key
             operator = await session.get_one(Operator, who.operator_id)
+            leg = CallLeg(
+                call_id=call.id, account="main", operator_id=operator.id, kind="own",
+                state="left", device="", made_at=now, deadline=now,
+            )  # fmt: skip
+            session.add(leg)
             key = await open_session(session, operator, Stage.IN, secret=secret, now=now)
             return Things(
                 number=made.number,
@@ -178,6 +191,7 @@ class Office:
                 session=digest_of(key, secret),
                 other=other.number,
                 other_contact=str(other.contact_id),
+                call=str(call.id),
                 undo=str(undo),
             )
 

@@ -59,6 +59,8 @@ THINGS = {
     "/api/v1/uploads/{id}": {"id": "upload"},
     "/api/v1/saved-views/{id}": {"id": "view"},
     "/api/v1/sessions/{session}": {"session": "session"},
+    "/api/v1/phone/calls/{id}": {"id": "call"},
+    "/phone/calls/{id}": {"id": "call"},
     "/api/v1/appeals/{number}": {"number": "number"},
     "/appeals/{number}": {"number": "number"},
     "/desk/coupon/{number}": {"number": "number"},
@@ -96,6 +98,9 @@ BODIES: Mapping[str, Body] = {
     "POST /api/v1/contacts/{id}/notes": lambda _: {"text": "Белгі"},
     "POST /api/v1/contacts/{id}/merge": lambda their: {"into": their.other_contact},
     "PATCH /api/v1/saved-views/{id}": lambda _: {"name": "Басқа"},
+    "POST /api/v1/phone/calls/{id}/transfer": lambda _: {"team": None},
+    "POST /api/v1/phone/calls/{id}/matter": lambda _: {"subject": "Жарық жоқ"},
+    "PUT /api/v1/phone/calls/{id}/note": lambda _: {"text": "Белгі"},
 }
 """What a route is sent so that only who asks can be at fault; {} where nothing stands here."""
 
@@ -118,6 +123,9 @@ NAMED_IN_BODIES: Mapping[str, Body] = {
     "POST /api/v1/contacts/{id}/merge": lambda their: {"into": their.other_contact},
     "POST /api/v1/mentions/seen": lambda their: {"appeal": their.number},
     "POST /api/v1/undo": lambda their: {"keys": [their.undo]},
+    "POST /api/v1/phone/calls/{id}/matter": lambda their: {
+        "appeal": their.other, "across_contacts": True,
+    },
 }  # fmt: skip
 """Routes whose body names things as well: another team's may neither be changed nor told of, though
 the address names one's own."""

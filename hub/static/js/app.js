@@ -20,11 +20,13 @@ import * as menus from "./menus.js";
 import { navigate } from "./navigation.js";
 import * as notify from "./notify.js";
 import { remember } from "./palette.js";
+import * as phone from "./phone/phone.js";
 import { showTheme } from "./preferences.js";
 import * as presence from "./presence.js";
 import * as standing from "./standing.js";
 
 learn();
+phone.learn();
 // A menu takes its keys before the commands do.
 menus.listen();
 keys.listen();
@@ -37,6 +39,7 @@ counts.listen();
 presence.listen();
 notify.listen();
 standing.listen();
+phone.listen();
 // What is told must find whoever listens for it.
 live.listen();
 

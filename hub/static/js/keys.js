@@ -112,6 +112,11 @@ export function isPrefix(key) {
   return commands().some(({ name }) => keysOf(name).some((other) => other.startsWith(`${key} `)));
 }
 
+/** Whether a key writes no letter in any layout, whatever it is held with. */
+function writesNothing({ ctrlKey, metaKey, code }) {
+  return ctrlKey || metaKey || code === "Escape" || /^F\d+$/.test(code);
+}
+
 let pending = "";
 let waiting = 0;
 
@@ -130,7 +135,7 @@ function pressed(event) {
   const typing = isTyping(event.target);
   const key = pending ? `${pending} ${chord}` : chord;
   const candidates = commands().filter(({ name, typing: always }) => {
-    if (typing && !(always && (event.ctrlKey || event.metaKey || event.code === "Escape"))) return false;
+    if (typing && !(always && writesNothing(event))) return false;
     return keysOf(name).includes(key);
   });
   const found = candidates.find(({ when }) => when());
