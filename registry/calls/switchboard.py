@@ -30,6 +30,7 @@ from registry.calls.leaving import clear, end_call, is_being_given, is_in_room, 
 from registry.calls.legs import LEFT_ROOM, answer_leg, give_up, leg_ended, leg_left, overdue_legs
 from registry.calls.locking import lock_switchboard, tell_screens
 from registry.calls.matching import match, needless, planned
+from registry.calls.ordering import hang_up_citizen
 from registry.calls.recording import recorded
 from registry.calls.script import HangUp, Script
 from registry.calls.steps import START, TALKED
@@ -84,7 +85,8 @@ async def hear(
                 return (HangUp(),)
             case Ended():
                 call = await hold_call(session, heard, office=office)
-                await end_call(session, call, heard.how, now=now)
+                if call.external_id == heard.call:  # not the other one of two that rang
+                    await end_call(session, call, heard.how, now=now)
             case Recorded():
                 await recorded(session, heard, now=now)
             case _:
@@ -126,6 +128,8 @@ async def _go_on(
     session: AsyncSession, heard: ToFollow, *, office: Office, now: datetime
 ) -> Script:
     call = await hold_call(session, heard, office=office)
+    if call.external_id != heard.call and not await _is_the_one(session, call, heard, now=now):
+        return (HangUp(),)
     facts = await facts_of(session, call, now=now)
     if call.ended_at is None and call.step == START:
         call.urgent = facts.urgent
@@ -145,6 +149,15 @@ async def _go_on(
     if call.state != before:
         await tell_screens(session)
     return turn.script
+
+
+async def _is_the_one(session: AsyncSession, call: Call, heard: ToFollow, *, now: datetime) -> bool:
+    """Of two that ring at a citizen for one call of ours, the first that is picked up is it."""
+    if call.answered_at is not None or call.ended_at is not None:
+        return False
+    await hang_up_citizen(session, call, now=now)
+    call.external_id = heard.call
+    return True
 
 
 def _change(call: Call, turn: Turn) -> None:

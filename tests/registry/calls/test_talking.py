@@ -334,6 +334,27 @@ async def test_an_operator_gives_up_a_call_before_the_citizen_picks_up(exchange:
     assert (await exchange.agent(aigul)).state == "available"
 
 
+@pytest.mark.parametrize("picked_up", [0, 1])
+async def test_of_two_that_ring_at_a_citizen_the_one_that_is_picked_up_is_the_call(
+    exchange: Exchange, picked_up: int
+) -> None:
+    aigul = await exchange.hires("Aigul")
+    await _calls(exchange, aigul)
+    side = await exchange.answers(aigul)
+    dial = next(one for one in exchange.carried if isinstance(one, Dial))
+    await exchange._do(dial)
+    twins = [one for one in exchange.sides.values() if one.known]
+    assert len(twins) == 2
+    await exchange.picks_up(twins[picked_up])
+    assert exchange.in_room(twins[picked_up]) == [side]
+    await exchange.hangs_up(twins[1 - picked_up], HowEnded.CANCELLED)
+    call = await exchange.call(twins[picked_up])
+    assert (call.state, call.operator_id) == ("talking", aigul)
+    await exchange.hangs_up(side)
+    assert [one.state for one in twins] == ["over", "over"]
+    assert len(await exchange.calls()) == 1
+
+
 async def test_who_is_on_the_line_or_writes_it_down_calls_nobody(exchange: Exchange) -> None:
     aigul = await exchange.hires("Aigul")
     await exchange.waits()
