@@ -57,19 +57,23 @@ def _wrapped_up(data: Mapping[str, Any], _names: Names, _moment: Callable[[datet
 
 
 TOLD: Mapping[str, Callable[..., str]] = {
-    "call.answered": _fixed(deferred("took the call")),
-    "call.ended": _ended,
     "call.missed": _fixed(deferred("did not take the call")),
     "call.transferred": _fixed(deferred("transferred the call")),
     "call.joined": _fixed(deferred("joined the call to this appeal")),
     "call.registered": _fixed(deferred("registered the call")),
     "call.links_sent": _fixed(deferred("links to write to us were sent by SMS")),
-    "call.message_left": _fixed(deferred("left a voice message")),
-    "call.wrapped_up": _wrapped_up,
-    "call.recorded": _fixed(deferred("the call was recorded")),
     "call.recording_deleted": _fixed(deferred("the recording was deleted, as its time is over")),
-    "call.transcribed": _fixed(deferred("a machine wrote down what was said")),
     "call_back.cancelled": _fixed(deferred("cancelled the call-back")),
     "call_back.given_up": _fixed(deferred("calling back was given up: nobody answers")),
 }
 """By the event, what is said of it."""
+
+SHOWN: Mapping[str, Callable[..., str]] = {
+    "call.answered": _fixed(deferred("took the call")),
+    "call.ended": _ended,
+    "call.message_left": _fixed(deferred("left a voice message")),
+    "call.wrapped_up": _wrapped_up,
+    "call.recorded": _fixed(deferred("the call was recorded")),
+    "call.transcribed": _fixed(deferred("a machine wrote down what was said")),
+}
+"""The same of what the call itself shows, where it stands in a thread."""

@@ -197,6 +197,7 @@ _TOLD: dict[str, Callable[..., str]] = {
 """By the event, what is said of it."""
 
 _SHOWN: dict[str, Callable[..., str]] = {
+    **call_lines.SHOWN,
     "appeal.opened": _opened,
     "message.received": _fixed(deferred("the citizen wrote")),
     "message.edited": _fixed(deferred("the citizen changed a message")),

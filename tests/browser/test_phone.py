@@ -13,7 +13,7 @@ from registry.calls.switchboard import decision
 from registry.models import Message
 from tests.browser.conftest import Serve
 from tests.browser.desk import Desk, employ, lay_out, sign_in
-from tests.browser.looking import Faults, axe, ready, shot
+from tests.browser.looking import Faults, axe, ready, shot, visit
 from tests.browser.telephone import CALLER, Telephone, replace_sdk
 from tests.registry.calls.exchange import Exchange
 
@@ -213,6 +213,39 @@ async def test_a_caller_is_given_to_a_colleague_who_is_asked_first(telephone: Te
     await expect(strip).to_have_attribute("data-stage", "wrap_up")
 
 
+async def test_another_tab_answers_by_the_one_that_is_the_telephone_and_takes_its_place(
+    telephone: Telephone,
+) -> None:
+    first = await take_calls(telephone)
+    await telephone.rings()
+    await telephone.ring_browser()
+    other = await first.context.new_page()
+    await visit(other, telephone.desk.served.url + "/inbox?queue=all&sort=due")
+    await other.locator("#call-strip").get_by_role("button", name="Answer").click()
+    await telephone.answered()
+    await expect(other.locator("#call-strip")).to_have_attribute("data-stage", "talking")
+    assert await telephone.did() == ["accept"]
+    assert await other.evaluate("'sdk' in window") is False
+
+    async with other.expect_response("**/api/v1/phone/seen"):
+        await first.close()
+    assert await other.evaluate("sdk.device.state") == "registered"
+    await other.close()
+
+
+async def test_while_one_talks_a_link_to_another_page_opens_beside_the_call(
+    telephone: Telephone,
+) -> None:
+    page = await talk(telephone)
+    async with page.context.expect_page() as opened:
+        await page.locator('.nav a[href="/channels"]').click()
+    beside = await opened.value
+    await ready(beside)
+    await expect(beside.locator("#call-strip")).to_have_attribute("data-stage", "talking")
+    await expect(page.locator("#call-strip")).to_have_attribute("data-stage", "talking")
+    await beside.close()
+
+
 # --- The card -------------------------------------------------------------------------------------
 
 
@@ -301,6 +334,24 @@ async def test_one_calls_the_citizen_from_an_appeal_and_the_call_stands_in_its_t
     await telephone.exchange.picks_up(dialled[-1])
     await expect(strip).to_have_attribute("data-stage", "talking")
     await expect(page.locator("#thread .call")).to_contain_text("Outgoing call")
+
+
+async def test_an_appeal_that_came_by_phone_is_answered_by_a_call_as_nothing_can_be_written(
+    telephone: Telephone,
+) -> None:
+    side = await telephone.rings()
+    await telephone.exchange.hangs_up(side)
+    page = await telephone.desk.visit()
+    await page.locator("#list .row-link").first.click()
+    composer = page.locator("reply-composer")
+    await expect(composer.get_by_role("button", name="Call them")).to_be_enabled()
+    await expect(composer.locator("[data-blocked]")).to_be_visible()
+    await expect(composer.get_by_role("button", name="Send", exact=True)).to_be_disabled()
+    call = page.locator("#thread .call")
+    await expect(call).to_contain_text("the call ended before anybody answered")
+    await expect(page.locator("#thread .line")).to_have_count(0)  # it is said once
+    await shot(page, "phone-missed")
+    assert await axe(page) == []
 
 
 async def test_whoever_has_not_turned_the_phone_on_gets_it_turned_on_to_call(

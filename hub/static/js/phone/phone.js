@@ -90,6 +90,7 @@ async function hangUp() {
 }
 
 async function transfer() {
+  strip.closePad();
   const names = JSON.parse(document.getElementById("names").dataset.operators);
   const teams = JSON.parse(document.getElementById("names").dataset.teams);
   const me = document.documentElement.dataset.operator;

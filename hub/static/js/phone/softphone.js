@@ -30,8 +30,10 @@ export class CannotRing extends Error {
   }
 }
 
+const SILENT = { ready: false, rings: false, talks: false, muted: false };
+
 /** What the device is doing, as every tab is told: `{ready, rings, talks, muted}`. */
-export const media = { ready: false, rings: false, talks: false, muted: false };
+export const media = { ...SILENT };
 
 const tabs = "BroadcastChannel" in window ? new BroadcastChannel("tereze:phone") : null;
 let leads = false;
@@ -75,6 +77,7 @@ export function standBy(isNeeded) {
     waits = false;
     if (!isNeeded()) return null;
     const until = held();
+    tell(SILENT); // whatever was on the tab that is gone
     start().catch(() => {});
     return until;
   });
@@ -85,7 +88,7 @@ export function turnOff() {
   clearInterval(timer);
   device?.destroy();
   device = call = null;
-  tell({ ready: false, rings: false, talks: false, muted: false });
+  tell(SILENT);
   leads = false;
   letGo();
 }

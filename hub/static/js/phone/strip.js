@@ -109,7 +109,8 @@ function announce(call, stage) {
 
 // --- The keypad -------------------------------------------------------------------------------------
 
-function closePad() {
+/** Put the keypad away. */
+export function closePad() {
   const pad = document.getElementById("keypad");
   pad.hidden = true;
   pressed = "";
