@@ -43,7 +43,7 @@ def browser_sources(phones: Iterable[Phones]) -> Mapping[str, tuple[str, ...]]:
     return found
 
 
-class Helper(Struct, frozen=True, kw_only=True):
+class Asked(Struct, frozen=True, kw_only=True):
     """A colleague who is asked to take the caller over."""
 
     id: str
@@ -75,7 +75,7 @@ class CurrentCall(Struct, frozen=True, kw_only=True):
     urgent: bool
     waiting_since: datetime | None
     appeal: str | None
-    colleague: Helper | None
+    colleague: Asked | None
 
 
 class Queue(Struct, frozen=True, kw_only=True):
@@ -160,7 +160,7 @@ async def _shown(session: AsyncSession, current: Current) -> CurrentCall:
         colleague=(
             None
             if colleague is None
-            else Helper(id=str(colleague.operator_id), name=colleague.name, joined=colleague.joined)
+            else Asked(id=str(colleague.operator_id), name=colleague.name, joined=colleague.joined)
         ),
     )
 
