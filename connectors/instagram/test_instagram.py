@@ -522,7 +522,7 @@ async def test_a_tag_that_was_not_granted_closes_the_window_and_not_the_account(
     assert caught.value.code == "10"
     clock.now = NOW
     meta.fail_next(said(10))
-    with pytest.raises(Misconfigured, match="not allowed"):
+    with pytest.raises(Misconfigured, match="does not allow"):
         await connector.send(message())
 
 

@@ -281,6 +281,7 @@ async def test_search_finds_numbers_phones_and_words_in_any_case(
 # --- One appeal ---------------------------------------------------------------------------------
 
 APPEAL = {
+    "id",
     "number", "channel", "account", "kind", "status", "priority", "category", "language", "subject",
     "contact", "assignee", "assignee_name", "team", "opened_at", "due_at", "last_message_at",
     "unread", "message_count", "latitude", "longitude", "address", "district", "tags", "outcome",

@@ -10,6 +10,7 @@ from registry.search.following import catch_up
 from tests.hub.test_api.desk import Desk
 
 LISTED = {
+    "id",
     "number", "channel", "account", "kind", "status", "priority", "category", "language", "subject",
     "contact", "assignee", "assignee_name", "team", "opened_at", "due_at", "last_message_at",
     "unread", "message_count", "latitude", "longitude", "address", "district", "tags", "outcome",
