@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from hub.views.call_lines import ENDS, OUTCOMES, TOLD
+from hub.views.call_lines import ENDS, OUTCOMES, SHOWN, TOLD
 from hub.views.names import Names
 from hub.web import i18n
 from registry.calls.wrap_up import CallOutcome
@@ -21,7 +21,7 @@ def test_every_end_and_every_outcome_has_words(language: str, names: Names) -> N
     with i18n.use(language):
         said = [
             told({"as": as_, "outcome": outcome, "talked": 63}, names, _moment)
-            for told in TOLD.values()
+            for told in (*TOLD.values(), *SHOWN.values())
             for as_ in (*ENDS, "unheard of")
             for outcome in (*OUTCOMES, None)
         ]
