@@ -12,6 +12,7 @@ from sqlalchemy import func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from registry.calls.locking import tell_screens
 from registry.calls.orders import Dial, HangUpCall, Hold, Move, Order, Release, Ring
 from registry.calls.tables import Call, CallLeg, CallOrder
 from registry.ids import new_id, parse_id
@@ -41,6 +42,7 @@ async def order(session: AsyncSession, call: Call, what: Order, *, now: datetime
         )
     )
     await session.flush()
+    await tell_screens(session)  # whichever process carries orders hears of it by the same word
 
 
 async def waiting_orders(session: AsyncSession, call_id: int) -> list[CallOrder]:
