@@ -1,10 +1,11 @@
 """The softphone: taking calls in the browser, who calls, and what is written of a call."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Page, Route, expect
 from sqlmodel import select
 
 from hub.web.pages import POLICY
@@ -211,6 +212,35 @@ async def test_a_caller_is_given_to_a_colleague_who_is_asked_first(telephone: Te
     await expect(strip).to_contain_text("Асет Нұрлан has joined")
     await strip.get_by_role("button", name="Hand over").click()
     await expect(strip).to_have_attribute("data-stage", "wrap_up")
+
+
+async def test_a_state_from_before_the_phone_was_turned_on_does_not_turn_it_off(
+    telephone: Telephone,
+) -> None:
+    page = await telephone.desk.visit()
+    await expect(page.locator("#phone-state")).to_have_attribute("data-state", "away signed_out")
+    registered, late = asyncio.Event(), asyncio.Event()
+
+    async def phone(route: Route) -> None:
+        if route.request.method == "GET":
+            answer = await route.fetch()
+            await registered.wait()
+            await route.fulfill(response=answer)
+            return
+        # The hub is told after the late state has been shown.
+        registered.set()
+        await late.wait()
+        await route.continue_()
+
+    await page.route("**/api/v1/phone", phone)
+    async with page.expect_response("**/api/v1/phone"):
+        await page.evaluate("document.dispatchEvent(new Event('tereze:calls'))")
+        await page.locator("[data-menu=phone]").click()
+        await page.get_by_role("menuitemradio", name="Take calls").click()
+    await page.evaluate("new Promise((done) => setTimeout(done))")
+    late.set()
+    await expect(page.locator("#phone-state")).to_have_attribute("data-state", "available")
+    assert await telephone.did() == []
 
 
 async def test_another_tab_answers_by_the_one_that_is_the_telephone_and_takes_its_place(

@@ -30,9 +30,23 @@ const safely = (run) => async (given) => {
 
 // --- How one is -------------------------------------------------------------------------------------
 
+let changing = 0;
+/** How often somebody is turning the phone on just now: a state from before that ends nothing. */
+
+/** Change something at the phone for which the browser is to be the telephone. Throws: Problem, CannotRing. */
+async function asTelephone(change) {
+  changing += 1;
+  try {
+    if (isBrowser()) await beTelephone();
+    return await change();
+  } finally {
+    changing -= 1;
+    followState();
+  }
+}
+
 async function takeCalls() {
-  if (isBrowser()) await beTelephone();
-  await act("PATCH", "phone", { state: "available" });
+  await asTelephone(() => act("PATCH", "phone", { state: "available" }));
 }
 
 /** Be the telephone, and say so as long as that takes. Throws: CannotRing. */
@@ -51,7 +65,7 @@ async function goAway({ value }) {
 
 async function useBrowser() {
   await act("PATCH", "phone", { device: "" });
-  await beTelephone();
+  await asTelephone(() => {});
   toast(said().device_kept);
 }
 
@@ -118,8 +132,7 @@ async function transfer() {
 
 /** Call a number, an appeal's citizen or a contact. Throws: Problem, CannotRing. */
 async function callOut(body) {
-  if (isBrowser()) await beTelephone();
-  const answered = await act("POST", "phone/calls", body);
+  const answered = await asTelephone(() => act("POST", "phone/calls", body));
   if (answered.device) toast(format(said().calling_to, { number: answered.call.number }));
   else tellDevice("answer", answered.call.id);
 }
@@ -168,8 +181,14 @@ function shown({ detail }) {
   bar.show(detail);
   strip.show(detail);
   card.show(detail);
-  if (isBrowser() && isOn()) standBy(() => isBrowser() && isOn());
-  else turnOff();
+  followState();
+}
+
+/** Be the telephone, or not, as the state says. */
+function followState() {
+  const isTelephone = () => isBrowser() && isOn();
+  if (isTelephone()) standBy(isTelephone);
+  else if (!changing) turnOff();
 }
 
 /** A page that is left ends the call that it carries: on a call, others open beside it. */
