@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -9,6 +10,7 @@ import pytest
 
 from connectors.telegram.sandbox import TelegramSandbox
 from tests.journeys.process import Hub, Nursery
+from tests.journeys.telephone import City, Opens, telephone
 
 
 class StartHub(Protocol):
@@ -74,3 +76,18 @@ async def start_hub(
 async def hub(start_hub: StartHub) -> Hub:
     """A hub that serves, and is registered with Telegram."""
     return await start_hub()
+
+
+@pytest.fixture
+async def opens(nursery: Nursery, database_url: str, tmp_path: Path) -> AsyncIterator[Opens]:
+    """A city's telephone, which ends with the test."""
+    async with AsyncExitStack() as stack:
+
+        async def start(at: datetime) -> City:
+            return await stack.enter_async_context(
+                telephone(
+                    nursery=nursery, database_url=database_url, folder=tmp_path / "hub", start=at
+                )
+            )
+
+        yield start

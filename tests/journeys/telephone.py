@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -59,9 +59,13 @@ class Operator:
     hub: Hub
     token: str
 
-    async def ask(self, method: str, path: str, content: object = None) -> Reply:
-        """Ask the hub's API in their name."""
+    async def ask(
+        self, method: str, path: str, content: object = None, *, piece: str = ""
+    ) -> Reply:
+        """Ask the hub's API in their name; `piece` is the part of a file, such as "0-99"."""
         headers = {"Authorization": f"Bearer {self.token}"}
+        if piece:
+            headers["Range"] = f"bytes={piece}"
         return await self.hub.ask(method, f"/api/v1/{path}", headers=headers, content=content)
 
     async def is_now(self, state: str, **more: str) -> None:
@@ -133,14 +137,20 @@ class City:
 
     # --- Operators -------------------------------------------------------------------------------
 
-    async def hires(self, name: str, *languages: str, available: bool = True) -> Operator:
+    async def hires(
+        self,
+        name: str,
+        *languages: str,
+        available: bool = True,
+        role: Role = Role.OPERATOR,
+    ) -> Operator:
         """An operator with a telephone on their desk."""
         async with self.database.write() as session:
             made = await add_operator(
                 session,
                 email=f"{name.lower()}@example.kz",
                 name=name,
-                role=Role.OPERATOR,
+                role=role,
                 password_hash=None,
                 actor="system",
                 now=self.now,
@@ -150,7 +160,7 @@ class City:
             token = await add_token(
                 session,
                 name=f"of {name}",
-                role=Role.OPERATOR,
+                role=role,
                 secret_key=SECRET_KEY,
                 actor="system",
                 now=self.now,
@@ -233,6 +243,12 @@ class City:
         found = await self.hub.eventually(find)
         whole: dict[str, Any] = await self.hub.get(f"appeals/{found['number']}")
         return whole
+
+
+class Opens(Protocol):
+    """Opens a city's telephone, which ends with the test."""
+
+    async def __call__(self, at: datetime) -> City: ...
 
 
 def lines(phone: Phone) -> Sequence[str]:

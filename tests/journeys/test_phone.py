@@ -1,10 +1,6 @@
 """The telephone: whole calls through a running hub, from the first words to what is left."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, Protocol
 
 import pytest
 
@@ -15,8 +11,7 @@ from connectors.testing.sandbox import Call as Request
 from connectors.testing.sandbox import Failure
 from registry.calls.tables import CallBack, CallOrder
 from registry.office_shapes import Announcement
-from tests.journeys.process import Nursery
-from tests.journeys.telephone import City, lines, spoken_lines, telephone
+from tests.journeys.telephone import Opens, lines, spoken_lines
 
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 """Of what no database makes a difference to."""
@@ -29,26 +24,6 @@ OPENING = MIDNIGHT + timedelta(hours=8)
 OUTAGE = "В Самалах нет света до шести часов вечера, бригада уже работает."
 
 DINA, ERLAN = "+77012223344", "+77473332211"
-
-
-class Opens(Protocol):
-    """Opens a city's telephone, which ends with the test."""
-
-    async def __call__(self, at: datetime) -> City: ...
-
-
-@pytest.fixture
-async def opens(nursery: Nursery, database_url: str, tmp_path: Path) -> AsyncIterator[Opens]:
-    async with AsyncExitStack() as stack:
-
-        async def start(at: datetime) -> City:
-            return await stack.enter_async_context(
-                telephone(
-                    nursery=nursery, database_url=database_url, folder=tmp_path / "hub", start=at
-                )
-            )
-
-        yield start
 
 
 async def test_the_last_second_of_a_day_is_open_and_the_next_one_is_not(opens: Opens) -> None:
@@ -96,32 +71,6 @@ async def test_whoever_calls_about_a_known_outage_hears_of_it_and_may_hang_up(
     erlan = await city.waits(ERLAN)
     assert OUTAGE in lines(erlan)
     assert "please_wait" in lines(erlan)
-
-
-async def test_a_voicemail_is_an_appeal_with_the_sound_which_twilio_keeps_no_longer(
-    opens: Opens,
-) -> None:
-    city = await opens(NOON)
-    dina = await city.waits(DINA)
-    await dina.press("2")
-    assert "message_beep" in lines(dina)
-    await city.passes_until(lambda: dina.place == "record")
-    await dina.say(seconds=6)
-    await city.passes(40)
-    assert lines(dina)[-2:] == ["message_thanks", "goodbye"]
-    assert (await city.ended(DINA)).ended_as == "message"
-
-    async def fetched() -> dict[str, Any] | None:
-        appeal = await city.appeal(DINA)
-        sounds = [sound for said in appeal["messages"] for sound in said["attachments"]]
-        assert len(appeal["messages"]) == 2
-        return sounds[0] if sounds and sounds[0]["state"] == "ready" else None
-
-    sound = await city.comes_true(fetched)
-    assert sound["kind"] == "voice"
-    await city.until(lambda: all(one.deleted for one in city.twilio.recordings.values()))
-    (back,) = await city.call_backs()
-    assert (back.number, back.why) == (DINA, "message")
 
 
 # --- Nobody is lost -------------------------------------------------------------------------------
