@@ -40,6 +40,7 @@ from registry.migrate import HEAD, REVISIONS, current_revision, is_current
 from registry.office import get_setting
 from registry.office_shapes import Telephone
 from registry.types import AccountKey, utc_now
+from workers.vosk_transcriber import NoTranscripts, Vosk
 from workers.watch import watched
 
 LEAST_SQLITE = (3, 38, 0)
@@ -101,6 +102,7 @@ async def examine(path: Path | None) -> list[Finding]:
         await _media(settings),
         *_disks(settings),
         *await _accounts(settings),
+        *_transcripts(settings),
     ]
 
 
@@ -310,3 +312,17 @@ async def _telephone(settings: Settings, database: Database) -> Finding:
             cure="Upload recordings of these lines under Administration, Phone.",
         )
     return Finding(level=Level.GREEN, what="telephone", said="Every line has its sound.")
+
+
+def _transcripts(settings: Settings) -> Iterator[Finding]:
+    """The machine that writes down what was said, where one is wanted; it is not loaded."""
+    folders = settings.transcripts.folders(settings.folder)
+    if not folders:
+        return
+    try:
+        Vosk(folders)
+    except NoTranscripts as error:
+        yield Finding(level=Level.RED, what="transcripts", said=error.said, cure=error.cure)
+    else:
+        said = f"Vosk has a model for each of: {', '.join(folders)}."
+        yield Finding(level=Level.GREEN, what="transcripts", said=said)

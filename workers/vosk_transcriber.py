@@ -18,7 +18,12 @@ _SIGNS = ("am/final.mdl", "final.mdl")
 
 
 class NoTranscripts(Exception):
-    """Nothing can be written down; the sentence names the key at fault and the cure."""
+    """Nothing can be written down, as `said`; the sentence names the key at fault as well."""
+
+    def __init__(self, key: str, said: str, cure: str) -> None:
+        super().__init__(f"{key}: {said} {cure}")
+        self.said = said
+        self.cure = cure
 
 
 class Vosk:
@@ -31,14 +36,17 @@ class Vosk:
         for package in PACKAGES:
             if find_spec(package) is None:
                 raise NoTranscripts(
-                    f"transcripts: the package {package} is not installed; "
-                    "install tereze[transcripts]."
+                    "transcripts",
+                    f"The package {package} is not installed.",
+                    "Install tereze[transcripts].",
                 )
         for language, folder in folders.items():
             if not any((folder / sign).is_file() for sign in _SIGNS):
+                key = f"transcripts.{language}"
                 raise NoTranscripts(
-                    f"transcripts.{language}: in {folder} there is no model of Vosk; unpack one "
-                    "there, or take the key away."
+                    key,
+                    f"In {folder} there is no model of Vosk.",
+                    f"Unpack one there, correct {key}, or take the key away.",
                 )
         self._folders = folders
         self._models: dict[str, Any] = {}

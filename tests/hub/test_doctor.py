@@ -23,6 +23,7 @@ from registry.migrate import HEAD
 from registry.office import change_setting
 from registry.office_shapes import Setting, Telephone, as_delivered
 from registry.types import AccountKey, utc_now
+from tests.workers.test_vosk_transcriber import model
 
 _ENVIRONMENT = {
     "HUB_SECRET_KEY": "a secret of this test that nobody else has",
@@ -318,3 +319,33 @@ def test_a_line_that_kazakh_callers_hear_in_russian_is_named(database_url: str) 
 def test_an_account_for_sms_that_is_not_there_is_red(database_url: str) -> None:
     telephone = msgspec.structs.replace(as_delivered(Telephone), text_from="gone")
     assert "sms/gone" in _telephone(database_url, telephone).said
+
+
+@pytest.mark.parametrize(
+    ("wanted", "lacks", "level", "said", "cure"),
+    [
+        (
+            "missing", "", Level.RED, "In {folder}/missing there is no model of Vosk.",
+            "Unpack one there, correct transcripts.kk, or take the key away.",
+        ),
+        (
+            "model", "vosk", Level.RED, "The package vosk is not installed.",
+            "Install tereze[transcripts].",
+        ),
+        ("model", "", Level.GREEN, "Vosk has a model for each of: kk.", None),
+    ],
+)  # fmt: skip
+def test_the_machine_that_writes_calls_down_is_looked_at_where_one_is_wanted(
+    wanted: str, lacks: str, level: Level, said: str, cure: str | None,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    model(tmp_path / "model")
+    monkeypatch.setenv("HUB_TRANSCRIPTS__KK", wanted)
+    monkeypatch.setattr(
+        "workers.vosk_transcriber.find_spec", lambda name: None if name == lacks else name
+    )
+
+    (found,) = doctor._transcripts(load(None))
+
+    assert found.level is level
+    assert (found.said, found.cure) == (said.format(folder=tmp_path), cure)

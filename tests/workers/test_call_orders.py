@@ -104,12 +104,18 @@ class Desk:
 
     async def settled(self) -> CallOrder:
         """The one order, once it is known what became of it."""
-        async with asyncio.timeout(30):
-            while True:
-                (row,) = await self.rows()
-                if row.done_at is not None or row.failure is not None:
-                    return row
-                await asyncio.sleep(0.01)
+        committed = asyncio.Event()
+        unlisten = self.database.on_commit(committed.set)
+        try:
+            async with asyncio.timeout(30):
+                while True:
+                    committed.clear()
+                    (row,) = await self.rows()
+                    if row.done_at is not None or row.failure is not None:
+                        return row
+                    await committed.wait()
+        finally:
+            unlisten()
 
     @asynccontextmanager
     async def carried_by(self, line: Any, *, key: AccountKey = MAIN) -> AsyncIterator[None]:

@@ -19,6 +19,7 @@ from registry.current_office import CurrentOffice
 from registry.db import Database
 from registry.leases import hold
 from registry.models import PollCursor
+from registry.statements import Script as LeaseScript
 from registry.types import AccountKey, Envelope
 from tests.conftest import FakeClock
 from tests.registry.offices import bare_office
@@ -27,6 +28,7 @@ from workers.bus_local import LocalBus
 from workers.switchboard import LOOK_EVERY, OVERLAP, run_switchboard
 
 MAIN = AccountKey("phone", "main")
+LEASE = "phone:past calls"
 
 
 @dataclass
@@ -78,13 +80,16 @@ class Board:
     async def looked(self, at: datetime) -> None:
         """Wait until the past calls were looked through."""
         committed = asyncio.Event()
-        self.database.on_commit(committed.set)
-        async with asyncio.timeout(30):
-            while True:
-                committed.clear()
-                if await self.cursor() == at:
-                    return
-                await committed.wait()
+        unlisten = self.database.on_commit(committed.set)
+        try:
+            async with asyncio.timeout(30):
+                while True:
+                    committed.clear()
+                    if await self.cursor() == at:
+                        return
+                    await committed.wait()
+        finally:
+            unlisten()
 
     async def asked(self, times: int) -> None:
         """Wait until the provider was asked for them."""
@@ -173,13 +178,23 @@ async def test_a_call_that_goes_on_at_the_provider_is_left_to_its_own_deliveries
     assert not board.brought
 
 
-async def test_one_process_looks_and_another_goes_on_when_it_is_gone(board: Board) -> None:
-    await board.database.run(
-        hold("phone:past calls", owner="another", now=board.clock(), duration=LOOK_EVERY)
-    )
+async def test_one_process_looks_and_another_goes_on_when_it_is_gone(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: asyncio.Queue[bool] = asyncio.Queue()
+
+    def wants(name: str, **more: Any) -> LeaseScript[bool]:
+        is_ours = yield from hold(name, **more)
+        if name == LEASE:
+            taken.put_nowait(is_ours)
+        return is_ours
+
+    await board.database.run(hold(LEASE, owner="another", now=board.clock(), duration=LOOK_EVERY))
+    monkeypatch.setattr(switchboard, "hold", wants)
     async with board.runs():
         for _ in range(3):
             board.clock.advance(LOOK_EVERY / 4)
-            await asyncio.sleep(0.05)
+            async with asyncio.timeout(30):
+                assert not await taken.get()
             assert await board.cursor() is None
         await board.looked(board.clock.advance(LOOK_EVERY / 4))

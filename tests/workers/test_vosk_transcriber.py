@@ -155,7 +155,7 @@ def test_the_real_library_reads_no_model_from_a_folder_that_only_looks_like_one(
 
 
 def test_a_folder_without_a_model_stops_the_start_and_names_the_key(tmp_path: Path) -> None:
-    with pytest.raises(NoTranscripts, match=r"^transcripts\.kk: in .* there is no model of Vosk"):
+    with pytest.raises(NoTranscripts, match=r"^transcripts\.kk: In .* there is no model of Vosk"):
         Vosk({"kk": tmp_path})
 
 
@@ -172,7 +172,7 @@ def test_a_missing_package_stops_the_start_and_names_the_extra(
 
 async def test_a_hub_does_not_start_with_a_model_that_is_not_there(tmp_path: Path) -> None:
     wanted = {"secret_key": SECRET_KEY, "folder": tmp_path, "transcripts": {"ru": "models/ru"}}
-    with pytest.raises(CannotStart, match=r"transcripts\.ru: in .*models/ru there is no model"):
+    with pytest.raises(CannotStart, match=r"transcripts\.ru: In .*models/ru there is no model"):
         async with open_hub(Settings.model_validate(wanted)):
             pass
 
