@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from sqlmodel import SQLModel, col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from connectors.phone.sandbox import (
     ACCOUNT_SID,
@@ -49,6 +50,14 @@ _LINES = {
 """What is spoken, by its words."""
 
 
+class Asked(Protocol):
+    """A hub that answers over HTTP."""
+
+    async def ask(
+        self, method: str, path: str, *, headers: Mapping[str, str], content: object
+    ) -> Reply: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
     """Somebody who takes calls, at a telephone on their desk."""
@@ -56,7 +65,7 @@ class Operator:
     id: int
     name: str
     phone: Phone
-    hub: Hub
+    hub: Asked
     token: str
 
     async def ask(
@@ -146,27 +155,8 @@ class City:
     ) -> Operator:
         """An operator with a telephone on their desk."""
         async with self.database.write() as session:
-            made = await add_operator(
-                session,
-                email=f"{name.lower()}@example.kz",
-                name=name,
-                role=role,
-                password_hash=None,
-                actor="system",
-                now=self.now,
-            )
-            made.languages = list(languages)
-            id_ = made.id
-            token = await add_token(
-                session,
-                name=f"of {name}",
-                role=role,
-                secret_key=SECRET_KEY,
-                actor="system",
-                now=self.now,
-                operator_id=id_,
-            )
-        device = f"sip:{name.lower()}@pbx.example.kz"
+            id_, token = await employ(session, name, *languages, role=role, now=self.now)
+        device = device_of(name)
         operator = Operator(
             id=id_, name=name, phone=self.twilio.device(device), hub=self.hub, token=token
         )
@@ -249,6 +239,37 @@ class Opens(Protocol):
     """Opens a city's telephone, which ends with the test."""
 
     async def __call__(self, at: datetime) -> City: ...
+
+
+async def employ(
+    session: AsyncSession, name: str, *languages: str, role: Role = Role.OPERATOR, now: datetime
+) -> tuple[int, str]:
+    """Somebody who takes calls in these languages; their id, and a token in their name."""
+    made = await add_operator(
+        session,
+        email=f"{name.lower()}@example.kz",
+        name=name,
+        role=role,
+        password_hash=None,
+        actor="system",
+        now=now,
+    )
+    made.languages = list(languages)
+    token = await add_token(
+        session,
+        name=f"of {name}",
+        role=role,
+        secret_key=SECRET_KEY,
+        actor="system",
+        now=now,
+        operator_id=made.id,
+    )
+    return made.id, token
+
+
+def device_of(name: str) -> str:
+    """The telephone on an operator's desk."""
+    return f"sip:{name.lower()}@pbx.example.kz"
 
 
 def lines(phone: Phone) -> Sequence[str]:
