@@ -223,7 +223,7 @@ class Feed:
             notices = await self._notices.read(session, news, now) if news else []
             await self._renderer.prepare(session, at=at)
             asked, staying = await self._staying(session, now, at)
-            beat = await self._pulse(session, at)
+            beat = await self._pulse(session, now, at)
         # From here on nothing is waited for: everybody is told the same state.
         self._cursor, self._passed_until = cursor, passed_until
         self._must_count = self._must_count or bool(changed) or lost
@@ -321,13 +321,13 @@ class Feed:
         )
         return rows.scalars().all(), now
 
-    async def _pulse(self, session: AsyncSession, at: float) -> str | None:
+    async def _pulse(self, session: AsyncSession, now: datetime, at: float) -> str | None:
         """The telephone's pulse, unless it was taken just now: then it is in a moment."""
         if at < self._calls_after:
             asyncio.get_running_loop().call_later(self._calls_after - at, self._woken.set)
             return None
         self._calls_after = at + CALLS_SECONDS
-        return await pulse(session)
+        return await pulse(session, now=now)
 
     async def _by_words(
         self, session: AsyncSession, ids: Collection[int], now: datetime

@@ -18,12 +18,10 @@ from sqlalchemy import select as columns
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from registry.calls.call_backs import OVERDUE
 from registry.calls.lines import AtPhone, at_the_phone
 from registry.calls.tables import Call, CallBack
 from registry.office_calendar import Calendar, clock_hours, open_hours
-
-OVERDUE = timedelta(minutes=30)
-"""A call-back is overdue that should have been made so long ago."""
 
 _WEEK = timedelta(days=7)
 

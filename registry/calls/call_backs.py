@@ -4,23 +4,19 @@ Two who write down the same number at once write one row: the unique key holds t
 caller holds the switchboard's lock, and commits.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Boolean, bindparam, text, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from registry.access import visible_to
-from registry.calls.locking import lock_switchboard
+from registry.calls.locking import tell_screens
 from registry.calls.matters import appeal_id_of
 from registry.calls.tables import Call, CallBack
 from registry.columns import Id, UtcTime
 from registry.current_office import office_of
-from registry.errors import NotFound
 from registry.ids import new_id
 from registry.journal import record
-from registry.models import Appeal
 from registry.office import get_setting
 from registry.office_calendar import next_opening
 from registry.office_shapes import Telephone
@@ -31,6 +27,9 @@ ASKED, MISSED, MESSAGE, CLOSED = "asked", "missed", "message", "closed"
 
 SPOKEN, CANCELLED, GIVEN_UP = "spoken", "cancelled", "given_up"
 """What became of it."""
+
+OVERDUE = timedelta(minutes=30)
+"""A call-back is overdue that should have been made so long ago."""
 
 
 # --- Somebody is to be called ---------------------------------------------------------------------
@@ -181,27 +180,11 @@ async def put_back(session: AsyncSession, call: Call) -> None:
         back.call_id = None
 
 
-async def cancel_call_back(
-    session: AsyncSession, call_back_id: int, *, by: Principal, now: datetime
-) -> None:
-    """Nobody is to be called after all. One that is done stays as it is. Raises: NotFound."""
-    await lock_switchboard(session)
-    back = await session.get(CallBack, call_back_id, with_for_update=True, populate_existing=True)
-    if back is None or not await _may_see(session, back, by):
-        raise NotFound("call-back", call_back_id)
-    if back.done_at is None:
-        back.done_at, back.done_as, back.done_by = now, CANCELLED, by.operator_id
-        await _tell(session, back, "call_back.cancelled", actor=by.actor, now=now)
-
-
-async def open_call_backs(session: AsyncSession) -> Sequence[CallBack]:
-    """Who is to be called, the first to be called first."""
-    found = await session.exec(
-        select(CallBack)
-        .where(col(CallBack.done_at).is_(None))
-        .order_by(col(CallBack.urgent).desc(), col(CallBack.due_at), col(CallBack.id))
-    )
-    return found.all()
+async def cancel(session: AsyncSession, back: CallBack, *, by: Principal, now: datetime) -> None:
+    """Nobody is to be called after all."""
+    back.done_at, back.done_as, back.done_by = now, CANCELLED, by.operator_id
+    await _tell(session, back, "call_back.cancelled", actor=by.actor, now=now)
+    await tell_screens(session)
 
 
 async def _carried_out_by(session: AsyncSession, call: Call) -> CallBack | None:
@@ -211,13 +194,6 @@ async def _carried_out_by(session: AsyncSession, call: Call) -> CallBack | None:
     back = await session.get(CallBack, call.call_back_id, populate_existing=True)
     meant = back is not None and back.done_at is None and back.call_id in {None, call.id}
     return back if meant else None
-
-
-async def _may_see(session: AsyncSession, back: CallBack, by: Principal) -> bool:
-    if back.appeal_id is None:
-        return True
-    seen = select(Appeal.id).where(Appeal.id == back.appeal_id, visible_to(by))
-    return (await session.exec(seen)).first() is not None
 
 
 async def _tell(

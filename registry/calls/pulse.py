@@ -1,8 +1,9 @@
 """The pulse of the telephone: a few letters that change with everything that screens show of it."""
 
+from datetime import datetime
 from hashlib import blake2b
 
-from sqlalchemy import func
+from sqlalchemy import bindparam, case, func
 from sqlalchemy import select as columns
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -10,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from registry.calls.leaving import LIVE
 from registry.calls.steps import ROOM
 from registry.calls.tables import Call, CallBack, CallLeg, PhoneAgent
+from registry.columns import UtcTime
 
 _BEATS = (
     columns(
@@ -30,16 +32,21 @@ _BEATS = (
         func.count(), func.max(col(CallBack.id)), func.min(col(CallBack.due_at)),
         func.sum(col(CallBack.rang)), func.sum(col(CallBack.tries)),
         func.count(col(CallBack.call_id)),
+        func.sum(case((col(CallBack.due_at) <= bindparam("now", type_=UtcTime()), 1), else_=0)),
     ).where(col(CallBack.done_at).is_(None)),
 )  # fmt: skip
 """What is on the line, who is at the phone, who is to be called. What became of a call is no part:
 a call that ends is no longer on the line."""
 
 
-async def pulse(session: AsyncSession) -> str:
-    """The same as long as no screen of calls has anything new to show."""
+async def pulse(session: AsyncSession, *, now: datetime) -> str:
+    """The same as long as no screen of calls has anything new to show.
+
+    A call-back that comes due is new, though nothing was done.
+    """
     connection = await session.connection()
     digest = blake2b(digest_size=8)
     for beat in _BEATS:
-        digest.update(repr([tuple(row) for row in await connection.execute(beat)]).encode())
+        rows = await connection.execute(beat, {"now": now})
+        digest.update(repr([tuple(row) for row in rows]).encode())
     return digest.hexdigest()

@@ -14,8 +14,10 @@ from registry.appeals.choices import check_team
 from registry.calls import duty
 from registry.calls.agents import is_reachable
 from registry.calls.flow import room_of
+from registry.calls.hearing import HowEnded
 from registry.calls.leaving import (
     dismiss,
+    end_call,
     is_in_room,
     leave,
     leave_room,
@@ -57,6 +59,13 @@ class OnTheLine(RegistryError):
 
     def __init__(self) -> None:
         super().__init__("Finish the call that you have first, and what is to be written about it.")
+
+
+class BeingCalled(RegistryError):
+    """A colleague carries out the call-back of the number."""
+
+    def __init__(self) -> None:
+        super().__init__("A colleague is calling them just now.")
 
 
 class NobodyAsked(RegistryError):
@@ -201,9 +210,10 @@ async def call_out(
     account: str,
     now: datetime,
 ) -> Call:
-    """Call a citizen: it rings at the operator first, and then there. Raises: OnTheLine, BadValue.
+    """Call a citizen: it rings at the operator first, and then there.
 
     Where somebody at the number is to be called back, this is that call.
+    Raises: OnTheLine, BadValue, BeingCalled.
     """
     if not NUMBER.fullmatch(number):
         raise BadValue("number", "A number is written with its country: +77011234567.")
@@ -212,7 +222,7 @@ async def call_out(
     taken = agent.state in {duty.BUSY, duty.WRAP_UP}
     if taken or await live_leg(session, operator_id) is not None:
         raise OnTheLine
-    back = await _call_back(session, number)
+    back = await _call_back(session, number, now=now)
     call = Call(
         account=account,
         direction="out",
@@ -234,16 +244,20 @@ async def call_out(
     return call
 
 
-async def _call_back(session: AsyncSession, number: str) -> CallBack | None:
-    """The call-back of a number that nobody carries out yet."""
+async def _call_back(session: AsyncSession, number: str, *, now: datetime) -> CallBack | None:
+    """The call-back of a number, which nobody carries out any more. Raises: BeingCalled."""
     found = await session.exec(
-        select(CallBack).where(
-            CallBack.number == number,
-            col(CallBack.done_at).is_(None),
-            col(CallBack.call_id).is_(None),
-        )
+        select(CallBack).where(CallBack.number == number, col(CallBack.done_at).is_(None))
     )
-    return found.one_or_none()
+    back = found.one_or_none()
+    if back is None or back.call_id is None:
+        return back
+    call = await session.get_one(Call, back.call_id)
+    if call.ended_at is None and call.state != "waiting":
+        raise BeingCalled
+    # The queue has it, and it rings at nobody.
+    await end_call(session, call, HowEnded.CANCELLED, now=now)
+    return back
 
 
 # --- What they have -------------------------------------------------------------------------------

@@ -6,24 +6,25 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from sqlmodel import select
 
 from registry.calls.call_backs import (
-    cancel_call_back,
     missed,
-    open_call_backs,
     place_of,
     put_back,
     spoken,
     tried,
     want_call_back,
 )
+from registry.calls.calling_back import DueNow, cancel_call_back, count_call_backs, list_call_backs
 from registry.calls.tables import Call, CallBack
 from registry.db import Database
 from registry.errors import NotFound
+from registry.models import Appeal
 from registry.office import change_setting
 from registry.office_shapes import Telephone, as_delivered
 from registry.operators import Role
-from tests.registry.calls.lines import NUMBER, call_backs, call_of
+from tests.registry.calls.lines import NUMBER, call_backs, call_of, rings
 from tests.registry.desk import hire
 from tests.registry.offices import almaty, furnished
 from tests.registry.samples import START
@@ -36,6 +37,7 @@ MINUTE = timedelta(minutes=1)
 async def _missed(
     database: Database, why: str = "missed", *, at: datetime = START, sid: str = "CA1", **call: Any
 ) -> CallBack:
+    call = {"ended_at": at} | call
     async with call_of(database, external_id=sid, **call) as (session, row):
         await missed(session, row, why, now=at)
     return (await call_backs(database))[-1]
@@ -141,9 +143,9 @@ async def test_a_call_back_is_done_once_somebody_spoke_to_the_number(database: D
     assert (again.done_at, again.rang) == (None, 1)
 
 
-async def _dialled(database: Database, back: CallBack) -> Call:
+async def _dialled(database: Database, back: CallBack, **call: Any) -> Call:
     async with call_of(
-        database, external_id=f"out-{back.tries}", direction="out", call_back_id=back.id
+        database, external_id=f"out-{back.tries}", direction="out", call_back_id=back.id, **call
     ) as (session, call):
         row = await session.get_one(CallBack, back.id)
         row.call_id = call.id
@@ -214,24 +216,74 @@ async def test_the_number_of_tries_and_the_pause_are_the_offices(database: Datab
     assert back.done_as == "given_up"
 
 
+# --- As the desk has them -------------------------------------------------------------------------
+
+
 async def test_a_call_back_can_be_cancelled(database: Database) -> None:
     await furnished(database)
     dana = await hire(database, "Dana")
     back = await _missed(database)
     async with database.write() as session:
         await cancel_call_back(session, back.id, by=dana, now=START)
-        with pytest.raises(NotFound):
-            await cancel_call_back(session, 1, by=dana, now=START)
-        assert await open_call_backs(session) == []
+        for gone in (back.id, 1):
+            with pytest.raises(NotFound):
+                await cancel_call_back(session, gone, by=dana, now=START)
+        assert await list_call_backs(session, by=dana, now=START) == []
     [back] = await call_backs(database)
     assert (back.done_as, back.done_by) == ("cancelled", dana.operator_id)
 
 
-async def test_the_first_to_be_called_comes_first(database: Database) -> None:
+async def test_the_first_to_be_called_comes_first_and_the_night_last(database: Database) -> None:
     await furnished(database)
+    dana = await hire(database, "Dana")
     await _missed(database, sid="CA1", at=START + MINUTE, number="+77010000001")
     await _missed(database, sid="CA2", at=START, number="+77010000002")
-    await _missed(database, sid="CA3", at=NIGHT, number="+77010000003", urgent=True)
+    await _missed(database, sid="CA3", at=START + MINUTE, number="+77010000003", urgent=True)
+    await _missed(database, sid="CA4", at=NIGHT, number="+77010000004", urgent=True)
+    now = START + 30 * MINUTE
     async with database.read() as session:
-        found = await open_call_backs(session)
-    assert [back.number[-1] for back in found] == ["3", "2", "1"]
+        found = await list_call_backs(session, by=dana, now=now)
+        due = await count_call_backs(session, by=dana, now=now)
+    assert [(one.number[-1], one.stage, one.overdue) for one in found] == [
+        ("3", "due", False), ("2", "due", True), ("1", "due", False), ("4", "later", False),
+    ]  # fmt: skip
+    assert due == DueNow(count=3, overdue=1)
+
+
+async def test_operators_see_the_call_backs_of_their_teams_and_of_nobodys(
+    database: Database,
+) -> None:
+    await furnished(database)
+    numbers = {"theirs": "+77010000001", "anybodys": "+77010000002", "others": "+77010000003"}
+    await _missed(database, sid="CA1", number=numbers["theirs"], team="roads")
+    await _missed(database, sid="CA2", number=numbers["anybodys"])
+    other = await _missed(database, sid="CA3", number=numbers["others"], team="water")
+    # Nobody's team, but about an appeal of another's.
+    number = await rings(database, "+77010000004", sid="CA4")
+    await _missed(database, sid="CA4", number="+77010000004")
+    async with database.write() as session:
+        appeal = (await session.exec(select(Appeal).where(Appeal.number == number))).one()
+        appeal.team = "water"
+    dana = replace(await hire(database, "Dana"), teams=frozenset({"roads"}))
+    async with database.write() as session:
+        found = await list_call_backs(session, by=dana, now=START)
+        due = await count_call_backs(session, by=dana, now=START)
+        assert {one.number for one in found} == {numbers["theirs"], numbers["anybodys"]}
+        assert due == DueNow(count=2, overdue=0)
+        with pytest.raises(NotFound):
+            await cancel_call_back(session, other.id, by=dana, now=START)
+        everything = await list_call_backs(session, by=replace(dana, teams=None), now=START)
+    assert [one.appeal for one in everything] == [None, None, None, number]
+
+
+async def test_the_list_says_who_calls_them_or_that_they_are_on_the_line(
+    database: Database,
+) -> None:
+    await furnished(database)
+    dana = await hire(database, "Dana")
+    await _dialled(database, await _missed(database), state="talking", operator_id=dana.operator_id)
+    await _missed(database, sid="CA8", number="+77010000002", ended_at=None)
+    async with database.read() as session:
+        called, waits = await list_call_backs(session, by=dana, now=START)
+    assert (called.stage, called.caller) == ("called", "Dana")
+    assert (waits.stage, waits.caller) == ("on_the_line", None)

@@ -10,7 +10,7 @@ from registry.calls.hearing import HowEnded
 from registry.calls.orders import Dial, Hold, Release
 from registry.calls.switchboard import decision
 from registry.calls.tables import CallBack
-from registry.calls.talking import NobodyAsked, NotFree, NotTalking, OnTheLine
+from registry.calls.talking import BeingCalled, NobodyAsked, NotFree, NotTalking, OnTheLine
 from registry.db import Database
 from registry.errors import BadValue, NotFound
 from registry.models import JournalEntry
@@ -477,6 +477,22 @@ async def test_an_operator_who_calls_a_number_that_is_to_be_called_back_does_tha
     (back,) = await _backs(exchange)
     own = (await exchange.calls())[-1]
     assert (own.call_back_id, back.call_id) == (back.id, own.id)
+    daniyar = await exchange.hires("Daniyar", available=False)
+    with pytest.raises(BeingCalled):
+        await _calls(exchange, daniyar, "+77010000001")
+
+
+async def test_whoever_calls_from_the_list_takes_it_out_of_the_queue(exchange: Exchange) -> None:
+    await _wants_call_back(exchange, "+77010000001")
+    aigul = await exchange.hires("Aigul")
+    await exchange.does(legs.decline, aigul)
+    daniyar = await exchange.hires("Daniyar", available=False)
+    await _calls(exchange, daniyar, "+77010000001")
+    (back,) = await _backs(exchange)
+    offered, own = [call for call in await exchange.calls() if call.direction == "out"]
+    assert (offered.state, back.call_id) == ("ended", own.id)
+    await exchange.does(set_state, aigul, "available")
+    assert await exchange.offered_to() == [daniyar]
 
 
 async def _backs(exchange: Exchange) -> list[CallBack]:
