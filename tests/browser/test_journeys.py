@@ -8,7 +8,7 @@ from datetime import timedelta
 import pyotp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Locator, Page, Route, expect
+from playwright.async_api import Locator, Page, expect
 
 from connectors.telegram.samples import photo
 from connectors.whatsapp.demo import DemoAccount
@@ -251,6 +251,35 @@ async def test_a_browser_that_dies_takes_no_draft_along(
     page = await again.visit(f"/inbox/{number}?queue=all&sort=newest")
     await expect(page.locator("#draft")).to_have_value(re.compile("^Бригада жолға шықты, "))
     await context.close()
+
+
+async def test_what_was_still_on_its_way_when_the_page_was_left_stands_there_again(
+    signed_in: Desk, faults: Faults
+) -> None:
+    faults.allow(r"409 \(Conflict\)")  # whether what was on its way had come is tried out
+    page, _ = await writing(signed_in, "")
+    await page.evaluate(
+        """() => {
+          const fetched = window.fetch;
+          const never = new Promise(() => {});
+          window.keeping = new Promise((begun) => {
+            window.fetch = (address, options) => {
+              if (options?.method !== "PUT") return fetched(address, options);
+              begun();
+              return never;
+            };
+          });
+        }"""
+    )
+    await page.locator("#draft").fill("Бригада")
+    await page.evaluate("keeping")
+    await page.locator("#draft").press_sequentially(" жолда")
+    await page.reload()
+    await expect(page.locator("#draft")).to_have_value("Бригада жолда")
+    async with page.expect_response(lambda one: one.request.method == "PUT" and one.ok):
+        await page.locator("#draft").press_sequentially("!")
+    await page.reload()
+    await expect(page.locator("#draft")).to_have_value("Бригада жолда!")
 
 
 async def test_another_language_and_the_dark_keep_the_appeal_and_what_is_written(

@@ -19,7 +19,8 @@ export class Problem extends Error {
 
 /**
  * Call the API and return what it answers, null where it answers nothing.
- * `path` is below /api/v1/, such as "appeals/next"; `body` goes as JSON, a FormData as it is.
+ * `path` is below /api/v1/, such as "appeals/next"; `body` goes as JSON, a FormData as it is. With
+ * `outlives` the request goes on when its page is left.
  * Throws: Problem.
  */
 export async function api(method, path, body, options) {
@@ -27,7 +28,7 @@ export async function api(method, path, body, options) {
 }
 
 /** The same, as `{answer, undo}`: `undo` are the keys by which the change can be undone. */
-export async function apiWithUndo(method, path, body, { idempotencyKey, signal } = {}) {
+export async function apiWithUndo(method, path, body, { idempotencyKey, signal, outlives = false } = {}) {
   const headers = new Headers({ Accept: "application/json" });
   const csrf = document.documentElement.dataset.csrf;
   if (csrf && method !== "GET") headers.set("X-CSRF-Token", csrf);
@@ -40,6 +41,7 @@ export async function apiWithUndo(method, path, body, { idempotencyKey, signal }
       method,
       headers,
       signal,
+      keepalive: outlives,
       body: body === undefined || isForm ? body : JSON.stringify(body),
     });
   } catch (error) {

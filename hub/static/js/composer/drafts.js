@@ -1,22 +1,31 @@
 // Drafts: what is being written is kept on the hub, a moment after the last key.
+//
+// A page may be left while something is on its way. What it wrote last then waits in the tab as well,
+// where the next page finds it, whichever of the two comes to the hub first.
 import { Problem, api } from "../api.js";
 
 const PAUSE = 800;
+const MAX_OUTLIVING = 20_000;
+/** Characters: browsers carry on with 64 KiB of a page that was left, and no more. */
 
 /** The draft of one appeal. `read` gives what is there; `show` is given what another place wrote. */
 export class Draft {
   #address;
+  #left;
   #read;
   #show;
   #saved;
   #version = null;
   #timer = 0;
   #writing = Promise.resolve();
+  #sending = null;
+  /** What is on its way. */
   #dirty = false;
   #over = false;
 
   constructor(number, { read, show, saved }) {
     this.#address = `appeals/${number}/draft`;
+    this.#left = `tereze:draft:${document.documentElement.dataset.operator}:${number}`;
     this.#read = read;
     this.#show = show;
     this.#saved = saved;
@@ -24,7 +33,7 @@ export class Draft {
 
   /** The draft that was kept, or null. */
   async load(signal) {
-    const { draft } = await api("GET", this.#address, undefined, { signal });
+    const draft = (await this.#arrive(signal)) ?? (await api("GET", this.#address, undefined, { signal })).draft;
     this.#version = draft?.version ?? null;
     return draft;
   }
@@ -49,6 +58,7 @@ export class Draft {
     this.#over = true;
     clearTimeout(this.#timer);
     await this.#writing;
+    sessionStorage.removeItem(this.#left);
     this.#version = null;
     this.#dirty = false;
   }
@@ -63,35 +73,56 @@ export class Draft {
     this.#version = version;
   }
 
-  /** The page goes away: what is not kept yet goes along with its end. */
+  /** The page goes away, or is only put aside: what is not kept yet goes along with its end. */
   leave() {
-    if (!this.#dirty || this.#over) return;
-    clearTimeout(this.#timer);
+    if (this.#over || !(this.#dirty || this.#sending)) return;
     const content = this.#read();
     if (!content) return;
-    fetch(`/api/v1/${this.#address}`, {
-      method: "PUT",
-      keepalive: true,
-      headers: {
-        "Content-Type": "application/json",
-        "X-CSRF-Token": document.documentElement.dataset.csrf ?? "",
-      },
-      body: JSON.stringify({ content, version: this.#version }),
-    }).catch(() => {});
+    // Of what is on its way nobody here will hear whether it came first.
+    const versions = this.#sending ? [(this.#version ?? 0) + 1, this.#version] : [this.#version];
+    sessionStorage.setItem(this.#left, JSON.stringify({ content, versions }));
+    if (!this.#dirty) return;
+    if (!this.#sending) {
+      this.keep();
+      return;
+    }
+    const rest = api("PUT", this.#address, { content, version: versions[0] }, outliving(content)).catch(() => null);
+    this.#writing = this.#writing.then(async () => {
+      this.#version = (await rest)?.version ?? this.#version;
+    });
+  }
+
+  /** What the tab's last page left is written, if nothing else was meanwhile. */
+  async #arrive(signal) {
+    const left = JSON.parse(sessionStorage.getItem(this.#left) ?? "null");
+    for (const version of left?.versions ?? []) {
+      try {
+        const draft = await api("PUT", this.#address, { content: left.content, version }, { signal });
+        sessionStorage.removeItem(this.#left);
+        return draft;
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error;
+        if (error.status === 0 || error.status === 503) return null; // it waits for the next page
+      }
+    }
+    sessionStorage.removeItem(this.#left);
+    return null;
   }
 
   async #keep() {
     if (!this.#dirty || this.#over) return;
     this.#dirty = false;
     const content = this.#read();
+    this.#sending = content;
     try {
       if (content) {
-        const kept = await api("PUT", this.#address, { content, version: this.#version });
+        const kept = await api("PUT", this.#address, { content, version: this.#version }, outliving(content));
         this.#version = kept.version;
       } else if (this.#version !== null) {
-        await api("DELETE", this.#address);
+        await api("DELETE", this.#address, undefined, { outlives: true });
         this.#version = null;
       }
+      sessionStorage.removeItem(this.#left);
       this.#saved();
     } catch (error) {
       if (error instanceof Problem && error.status === 409) {
@@ -105,6 +136,12 @@ export class Draft {
       } else {
         throw error;
       }
+    } finally {
+      this.#sending = null;
     }
   }
+}
+
+function outliving(content) {
+  return { outlives: JSON.stringify(content).length < MAX_OUTLIVING };
 }
