@@ -12,14 +12,12 @@ from hub.api.exchange import read_query
 from hub.api.keys import PRINCIPAL
 from hub.api.listing import AppealQuery, query_of
 from hub.keys import CLOCK, CONNECTORS, DATABASE
-from hub.problems import Problem
 from hub.views import shell, thread
 from hub.views.names import Names
 from hub.web import i18n
 from hub.web.noting import note_seen
 from hub.web.pages import Page, is_fragment, render, times
 from registry import changes
-from registry.errors import NotFound
 from registry.inbox import Appeal, AppealPage, Sort, list_appeals
 from registry.operators import Role
 
@@ -40,10 +38,7 @@ async def page(request: web.Request) -> web.StreamResponse:
     if not request.query:
         place = request.path + "?" + urlencode({"queue": FIRST_QUEUE, "sort": Sort.DUE.value})
         raise web.HTTPSeeOther(place)
-    try:
-        query = query_of(read_query(request, AppealQuery), principal)
-    except Problem as problem:
-        return render(request, "error.html", status=problem.status, what="not_found")
+    query = query_of(read_query(request, AppealQuery), principal)
     async with request.config_dict[DATABASE].read() as session:
         since = await changes.now(session)  # first: what changes meanwhile is told again
         around = await shell.load_shell(request, session)
@@ -52,10 +47,7 @@ async def page(request: web.Request) -> web.StreamResponse:
         )
         opened: dict[str, Any] = {"opened": None}
         if number is not None:
-            try:
-                opened = await thread.load(request, session, number, around.names)
-            except NotFound:
-                return render(request, "error.html", status=404, what="not_found")
+            opened = await thread.load(request, session, number, around.names)
     if number is not None:
         await note_seen(request, number)
     template = "inbox/list.html" if is_fragment(request) else "inbox/page.html"
@@ -65,7 +57,7 @@ async def page(request: web.Request) -> web.StreamResponse:
         title=shell.title(request, around),
         page=found,
         list_since=since,
-        asked=dict(request.query),
+        asked=_asked(request),
         query=query,
         next_address=_next(request, found),
         accounts=sorted({key.channel for key in request.config_dict[CONNECTORS]}),
@@ -111,7 +103,12 @@ def render_row(
 def _next(request: web.Request, found: AppealPage) -> str | None:
     if found.next is None:
         return None
-    return "/inbox/rows?" + urlencode({**request.query, "cursor": found.next})
+    return "/inbox/rows?" + urlencode({**_asked(request), "cursor": found.next})
+
+
+def _asked(request: web.Request) -> dict[str, str]:
+    """What the address asks for; a name that comes several times has all of its values."""
+    return {name: ",".join(request.query.getall(name)) for name in request.query}
 
 
 PAGES = (

@@ -7,6 +7,7 @@ from typing import Any
 from hub.views.text import linked, plain
 from hub.views.told import told
 from hub.web.i18n import deferred, gettext, pgettext
+from registry.inbox import Appeal
 
 CHANNELS = {
     "telegram": "Telegram",
@@ -90,6 +91,16 @@ SORTS = {
     "oldest": deferred("Oldest"),
     "priority": deferred("Priority"),
 }
+FILES = {
+    "photo": deferred("Photo"),
+    "video": deferred("Video"),
+    "audio": deferred("Audio"),
+    "voice": deferred("Voice message"),
+    "document": deferred("Document"),
+    "sticker": deferred("Sticker"),
+    "location": deferred("Location"),
+    "contact": deferred("A contact's card"),
+}
 LANGUAGES = {"kk": "Қаз", "ru": "Рус", "en": "Eng", "mixed": "Қаз/Рус"}
 STATES = {
     "queued": deferred("Waits to be sent"),
@@ -113,6 +124,14 @@ def label(names: Mapping[str, str], code: str | None) -> str:
 def channel(code: str) -> str:
     """What a channel is called."""
     return label(CHANNELS, code)
+
+
+def wordless(appeal: Appeal) -> str:
+    """What stands for an appeal that no words name: what came first."""
+    if appeal.first_file is not None:
+        by_phone = appeal.channel == "phone" and appeal.first_file == "voice"
+        return gettext("Voicemail") if by_phone else label(FILES, appeal.first_file)
+    return gettext("A call") if appeal.channel == "phone" else gettext("No text")
 
 
 def channel_icon(code: str) -> str:
@@ -152,6 +171,7 @@ def globals_() -> dict[str, Any]:
         "label": label,
         "channel_label": channel,
         "channel_icon": channel_icon,
+        "wordless": wordless,
         "language_label": lambda code: LANGUAGES.get(code, code),
         "linked": linked,
         "plain": plain,

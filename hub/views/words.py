@@ -40,6 +40,7 @@ def words() -> dict[str, object]:
         "undone": _("Undone"),
         "offline": _("The hub cannot be reached. Nothing you write is lost."),
         "failed": _("That did not work."),
+        "no_text": _("No text"),
         "no_answer": _("The hub did not answer. Check the network and try again."),
         "signed_out": _("You were signed out. Sign in again to go on."),
         "problems": problems(),

@@ -16,6 +16,7 @@ from registry.inbox.rows import fetch
 from registry.inbox.shapes import Appeal, Contact, Point
 from registry.operators import Principal
 from registry.states import Status
+from registry.types import AttachmentKind
 
 FAILED = "messages.state IN ('failed', 'uncertain')"
 """Said in the words of the index that finds them."""
@@ -89,6 +90,7 @@ async def shape(session: AsyncSession, rows: Sequence[Row[Any]]) -> list[Appeal]
     """Rows of `columns` as appeals, with what other tables know of them."""
     points = await _points(session, {row.contact_id for row in rows})
     tags = await _tags(session, [row.id for row in rows])
+    files = await _first_files(session, [row.id for row in rows if not row.subject])
     return [
         Appeal(
             id=str(row.id),
@@ -101,6 +103,7 @@ async def shape(session: AsyncSession, rows: Sequence[Row[Any]]) -> list[Appeal]
             category=row.category,
             language=row.language,
             subject=row.subject,
+            first_file=files.get(row.id),
             contact=Contact(
                 id=str(row.contact_id), name=row.contact_name, points=points[row.contact_id]
             ),
@@ -156,3 +159,29 @@ async def _tags(session: AsyncSession, appeal_ids: Sequence[int]) -> dict[int, l
         for appeal_id, name in found:
             tags[appeal_id].append(name)
     return tags
+
+
+async def _first_files(
+    session: AsyncSession, appeal_ids: Sequence[int]
+) -> dict[int, AttachmentKind]:
+    message, file = models.Message, models.Attachment
+    if not appeal_ids:
+        return {}
+    found = await fetch(
+        session,
+        select(col(message.appeal_id), col(file.kind))
+        .join(message, col(message.id) == col(file.message_id))
+        .where(
+            col(message.appeal_id).in_(appeal_ids),
+            col(message.direction) == "in",
+            col(message.deleted_at).is_(None),
+        )
+        .order_by(
+            col(message.sent_at).desc(),
+            col(message.sequence).desc(),
+            col(message.id).desc(),
+            col(file.position).desc(),
+            col(file.id).desc(),
+        ),
+    )
+    return {appeal_id: AttachmentKind(kind) for appeal_id, kind in found}

@@ -43,6 +43,8 @@ class Appeal(Struct, frozen=True, kw_only=True):
     category: str | None
     language: str | None
     subject: str
+    first_file: AttachmentKind | None
+    """What the first file, place or card that came is, where no words name the appeal."""
     contact: Contact
     assignee: str | None
     """The operator's id."""

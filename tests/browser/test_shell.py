@@ -367,6 +367,9 @@ async def test_the_desk_fits_a_phone_and_a_page_zoomed_to_200_per_cent(
     await shot(page, f"{name}-keys")
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
+    await visit(page, served.url + "/admin")
+    await expect(page.locator('.nav [aria-current="page"]')).to_be_in_viewport()
+
 
 async def hide(page: Page, hidden: str) -> None:
     """Let the page believe that its tab is seen no more, or again."""

@@ -283,6 +283,7 @@ async def test_search_finds_numbers_phones_and_words_in_any_case(
 APPEAL = {
     "id",
     "number", "channel", "account", "kind", "status", "priority", "category", "language", "subject",
+    "first_file",
     "contact", "assignee", "assignee_name", "team", "opened_at", "due_at", "last_message_at",
     "unread", "message_count", "latitude", "longitude", "address", "district", "tags", "outcome",
     "snoozed_until", "waiting_since", "first_response_due", "first_response_at", "failed",

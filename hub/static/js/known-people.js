@@ -101,7 +101,7 @@ function brief(appeal, said) {
   const at = element("time", "muted", moment(Date.parse(appeal.opened_at)).slice(0, 10));
   at.dateTime = appeal.opened_at;
   head.append(element("span", "number", appeal.number), element("span", `chip status ${appeal.status}`, status), at);
-  link.append(head, element("bdi", "brief-subject", plain(appeal.subject)));
+  link.append(head, element("bdi", "brief-subject", plain(appeal.subject) || words.no_text));
   item.append(link);
   return item;
 }

@@ -186,6 +186,12 @@ function markPlace() {
     if (inView ? link === inView : inQueue) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  showPlace();
+}
+
+/** On a small screen the navigation is a strip of which a part is seen: the part where one is. */
+function showPlace() {
+  document.querySelector('.nav [aria-current="page"]')?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 function isSame(one, other) {
@@ -293,6 +299,7 @@ export function navigate() {
   document.addEventListener("keydown", pressed);
   addEventListener("popstate", moved);
   restore();
+  showPlace();
   const main = desk();
   if (!main) return;
   markPlace();

@@ -12,6 +12,7 @@ from tests.hub.test_api.desk import Desk
 LISTED = {
     "id",
     "number", "channel", "account", "kind", "status", "priority", "category", "language", "subject",
+    "first_file",
     "contact", "assignee", "assignee_name", "team", "opened_at", "due_at", "last_message_at",
     "unread", "message_count", "latitude", "longitude", "address", "district", "tags", "outcome",
     "snoozed_until", "waiting_since", "first_response_due", "first_response_at", "failed",
