@@ -21,6 +21,9 @@ async def let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
         await _by_token(request)
     else:
         await _by_session(request)
+    if any("\x00" in named for named in request.match_info.values()):
+        # Nothing is called so, and PostgreSQL knows no such character.
+        raise Problem(404, "not_found", "There is nothing at this address.")
     return await handler(request)
 
 

@@ -26,7 +26,7 @@ class DraftBody(Struct, forbid_unknown_fields=True, kw_only=True):
 
     content: DraftContent
     version: Annotated[
-        int | None,
+        Annotated[int, Meta(ge=0, le=2**63 - 1)] | None,
         Meta(description="Of the draft that this goes on from; null where there was none."),
     ] = None
 

@@ -150,6 +150,6 @@ def _has_nul(value: Any) -> bool:
         case list():
             return any(map(_has_nul, value))
         case dict():
-            return any(map(_has_nul, value.values()))
+            return any(map(_has_nul, (*value, *value.values())))
         case _:
             return False

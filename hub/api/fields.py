@@ -18,7 +18,8 @@ Longitude: TypeAlias = Annotated[float, Meta(ge=-180, le=180)]
 Number: TypeAlias = Annotated[
     str, Meta(pattern=r"^[A-Z]{2,5}-\d{4}-\d{7,12}\Z", description="An appeal's number.")
 ]
-Id: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9]{1,19}\Z")]
+Id: TypeAlias = Annotated[str, Meta(pattern=r"^([0-8]?[0-9]{1,18}|9[01][0-9]{17})\Z")]
+"""A number of 63 bits, as near as a pattern says it: no database takes more."""
 Tags: TypeAlias = Annotated[
     list[Annotated[str, Meta(min_length=1, max_length=100)]], Meta(max_length=20)
 ]

@@ -19,11 +19,12 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from hub.keys import CLOCK, SETTINGS
+from hub.problems import Problem, of_registry
 from hub.web import i18n
 from hub.web.sessions import Forbidden, check_origin, is_secure, recognise
 from hub.web.signed import SESSION
 from hub.web.static import static_url
-from registry.errors import Unavailable
+from registry.errors import RegistryError, Unavailable
 from registry.operators import Role
 
 FOLDER = Path(__file__).parent.parent / "templates"
@@ -224,8 +225,18 @@ def _for_session(handler: Handler) -> Handler:
             return render(request, "error.html", status=403, what="stale")
         except Unavailable:
             return render(request, "error.html", status=503, what="unavailable")
+        except RegistryError as error:
+            return _nothing_here(request, of_registry(error).status)
+        except Problem as problem:
+            return _nothing_here(request, problem.status)
 
     return recognised
+
+
+def _nothing_here(request: web.Request, status: int) -> web.Response:
+    """The page, or the piece of one, for an address that cannot be meant."""
+    template = "error_fragment.html" if is_fragment(request) else "error.html"
+    return render(request, template, status=status, what="not_found")
 
 
 def _choosing_a_language(handler: Handler) -> Handler:
