@@ -1,5 +1,6 @@
 """The composer, in a browser: where a reply goes, what it carries, and taking it back."""
 
+import asyncio
 import struct
 import zlib
 from collections.abc import AsyncIterator
@@ -87,6 +88,25 @@ async def test_a_reply_with_a_photo_reaches_the_citizen(desk: Desk) -> None:
     assert [one.kind for one in telegram.sent] == ["photo"]
     assert telegram.sent[0].text == "Жөнделді, міне суреті."
     await expect(page.locator("#draft")).to_have_value("")
+
+
+async def test_what_is_typed_before_the_draft_has_come_stands_behind_it(desk: Desk) -> None:
+    page, _, _ = await opened(desk)
+    async with page.expect_response(lambda one: one.request.method == "PUT" and one.ok):
+        await page.locator("#draft").fill("Бригада")
+    typed = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await typed.wait()
+        await route.continue_()
+
+    await page.route("**/draft", late)
+    await page.reload()
+    await page.locator("#draft").press_sequentially(" жолда")
+    typed.set()
+    await expect(page.locator("#draft")).to_have_value("Бригада жолда")
+    await page.reload()
+    await expect(page.locator("#draft")).to_have_value("Бригада жолда")
 
 
 async def test_a_reply_that_is_taken_back_never_goes_out_and_stands_in_the_composer_again(

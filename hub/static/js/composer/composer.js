@@ -87,10 +87,21 @@ class ReplyComposer extends HTMLElement {
 
   async #begin(signal) {
     const [draft] = await Promise.all([this.#draft.load(signal), this.#ways.load(this.number, signal)]);
-    if (draft && !this.#text.value) this.#restore(draft.content, draft.uploads);
+    if (draft) this.#goOn(draft);
     this.#clock = setInterval(() => this.#ways.tell(), MINUTE);
     this.#changed({ quietly: true });
     this.dataset.ready = "";
+  }
+
+  /** Take the draft that was kept, and behind it what has been typed while it was fetched. */
+  #goOn({ content, uploads }) {
+    const typed = this.#text.value;
+    const isNote = typed && this.#mode === "note";
+    this.#restore(isNote ? { ...content, mode: "note" } : content, uploads);
+    if (!typed) return;
+    const gap = this.#text.value && !/^\s/.test(typed) ? "\n" : "";
+    this.#text.value += gap + typed;
+    this.#changed();
   }
 
   #listen(signal) {
