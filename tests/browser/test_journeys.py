@@ -8,7 +8,7 @@ from datetime import timedelta
 import pyotp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from connectors.telegram.samples import photo
 from connectors.whatsapp.demo import DemoAccount
