@@ -365,8 +365,11 @@ async def _with_strangers(session: AsyncSession, contact_id: int, ways: Sequence
         return []
     keys = tuple_(col(Conversation.channel), col(Conversation.account), col(Conversation.key))
     wanted = [(*_pair(way.account), way.conversation.key) for way in ways]
+    # One of theirs that has been opened since we looked is theirs still.
     spoken = await session.exec(
-        select(Conversation.channel, Conversation.account, Conversation.key).where(keys.in_(wanted))
+        select(Conversation.channel, Conversation.account, Conversation.key).where(
+            keys.in_(wanted), Conversation.contact_id != contact_id
+        )
     )
     theirs = {tuple(row) for row in spoken}
     names = tuple_(col(ContactPoint.scheme), col(ContactPoint.value))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from connectors.base import Template
 from hub.keys import CONNECTORS
@@ -19,6 +20,7 @@ from registry.models import (
     JournalEntry,
     Message,
 )
+from registry.replies.ways import points_of
 from registry.types import AccountKey, Capabilities, ContactPoint, Sender
 from tests.hub.test_api.desk import Desk, StubConnector
 from tests.registry.desk import receive
@@ -379,6 +381,24 @@ async def test_a_citizen_who_writes_there_first_is_answered_in_their_conversatio
         assert (texts.appeal_id, theirs) == (ours, number)
     else:
         assert theirs in answered.problem(409, "other_appeal")["reason"]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_conversation_that_opens_while_ways_are_looked_for_is_no_strangers(
+    wide: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each statement there sees what was committed before it: this one, their short message."""
+    number = await known(wide)
+    looked: list[str] = []
+
+    async def after_they_wrote(session: AsyncSession, contact_id: int) -> list[ContactPoint]:
+        # First the reply is prepared, then it is queued.
+        looked.append("" if not looked else await texted(wide))
+        return await points_of(session, contact_id)
+
+    monkeypatch.setattr("registry.replies.ways.points_of", after_they_wrote)
+    answered = await wide.reply(number, via=via("sms"))
+    assert looked[1] in answered.problem(409, "other_appeal")["reason"]
 
 
 async def close(desk: Desk, serial: int) -> None:
