@@ -15,12 +15,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from connectors.base import Connector, Phones, RingsBrowsers
 from registry.calls.agents import is_reachable
+from registry.calls.calling_back import DueNow, count_call_backs
 from registry.calls.lines import Current, current_call, waiting
 from registry.calls.matters import appeal_id_of
 from registry.calls.tables import Call, PhoneAgent
 from registry.contacts import PHONE
 from registry.inbox.rows import fetch
 from registry.models import Appeal, Contact, ContactPoint, Team
+from registry.operators import Principal
 from registry.types import AccountKey
 
 Phone = tuple[AccountKey, Phones]
@@ -103,13 +105,16 @@ class PhoneShown(Struct, frozen=True, kw_only=True):
     """There is something that rings."""
     call: CurrentCall | None
     waiting: Queue
+    call_backs: DueNow
 
 
 # --- Reading --------------------------------------------------------------------------------------
 
 
-async def read_phone(session: AsyncSession, operator_id: int, *, now: datetime) -> PhoneShown:
-    """How an operator is at the phone, and who waits."""
+async def read_phone(
+    session: AsyncSession, operator_id: int, *, by: Principal, now: datetime
+) -> PhoneShown:
+    """How an operator is at the phone, who waits, and how many are to be called back."""
     agent = await session.get(PhoneAgent, operator_id)
     current = await current_call(session, operator_id)
     rings = current is not None and current.state == "ringing"
@@ -123,6 +128,7 @@ async def read_phone(session: AsyncSession, operator_id: int, *, now: datetime) 
         reachable=agent is not None and is_reachable(agent, now),
         call=None if current is None else await _shown(session, current),
         waiting=await _queue(session, now=now),
+        call_backs=await count_call_backs(session, by=by, now=now),
     )
 
 

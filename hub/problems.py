@@ -25,7 +25,7 @@ from registry.appeals import (
 )
 from registry.calls.legs import NothingRings
 from registry.calls.sound_length import NotASound, SoundTooLong
-from registry.calls.talking import NobodyAsked, NotFree, NotTalking, OnTheLine
+from registry.calls.talking import BeingCalled, NobodyAsked, NotFree, NotTalking, OnTheLine
 from registry.calls.wrap_up import AboutWhat, NoMatter, NothingToWrapUp
 from registry.contacts import BadPoint, UnknownPerson
 from registry.drafts import DraftChanged
@@ -203,6 +203,7 @@ _AT_THE_PHONE: Mapping[type[RegistryError], str] = {
     NotFree: "not_free",
     OnTheLine: "on_the_line",
     NobodyAsked: "nobody_asked",
+    BeingCalled: "being_called",
     NothingRings: "nothing_rings",
     NothingToWrapUp: "nothing_to_wrap_up",
     AboutWhat: "about_what",

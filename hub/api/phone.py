@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -16,8 +16,9 @@ from hub.api.route import Route
 from hub.keys import CLOCK, CONNECTORS, DATABASE, OFFICE
 from hub.phones import Phone, PhoneShown, phones_of, read_phone
 from hub.problems import Problem, of_provider
-from registry.calls import agents
+from registry.calls import agents, duty
 from registry.calls.jotting import LONGEST, jot, jotted
+from registry.calls.lines import AtPhone, at_the_phone
 from registry.calls.switchboard import decision
 from registry.calls.tables import PhoneAgent
 from registry.calls.wrap_up import CallOutcome, NothingToWrapUp, finish_wrap_up
@@ -53,6 +54,22 @@ class PassGiven(Struct, frozen=True, kw_only=True):
     """For how long it is good."""
 
 
+class Colleague(Struct, frozen=True, kw_only=True):
+    """Somebody to whom a call might be given."""
+
+    id: str
+    name: str
+    state: Literal["available", "ringing", "busy", "wrap_up", "away"]
+    free: bool
+    """A call can ring at them now."""
+
+
+class Colleagues(Struct, frozen=True, kw_only=True):
+    """Everybody else who has been at the phone; who is free comes first."""
+
+    items: list[Colleague]
+
+
 class WrapUpBody(Struct, forbid_unknown_fields=True, kw_only=True):
     """What came of a call, and what it was about."""
 
@@ -84,6 +101,13 @@ def phone_of(request: web.Request, account: str | None = None) -> Phone:
     return next((one for one in found if one[0].account == account), found[0])
 
 
+async def check_rings(session: AsyncSession, operator_id: int, *, now: datetime) -> None:
+    """Whoever calls somebody has a phone that rings first. Raises: Problem (409)."""
+    if not agents.is_reachable(await duty.hold_agent(session, operator_id, now=now), now):
+        detail = "Nothing of yours can ring: turn your telephone on first."
+        raise Problem(409, "phone_off", detail)
+
+
 @asynccontextmanager
 async def deciding(request: web.Request) -> AsyncIterator[tuple[AsyncSession, datetime]]:
     """A transaction of the switchboard's, and the moment of it: who waits is offered at its end."""
@@ -97,7 +121,8 @@ async def answer_state(request: web.Request, *, status: int = 200) -> web.Respon
     """How the operator is at the phone now."""
     async with request.config_dict[DATABASE].read() as session:
         now = request.config_dict[CLOCK]()
-        shown = await read_phone(session, operator_of(request), now=now)
+        operator_id, by = operator_of(request), request[PRINCIPAL]
+        shown = await read_phone(session, operator_id, by=by, now=now)
     return json_response(shown, status=status)
 
 
@@ -107,6 +132,21 @@ async def answer_state(request: web.Request, *, status: int = 200) -> web.Respon
 async def get(request: web.Request) -> web.Response:
     """`GET phone`."""
     return await answer_state(request)
+
+
+async def colleagues(request: web.Request) -> web.Response:
+    """`GET phone/colleagues`."""
+    me = operator_of(request)
+    async with request.config_dict[DATABASE].read() as session:
+        found = await at_the_phone(session, now=request.config_dict[CLOCK]())
+    others = [_colleague(one) for one in found if one.operator_id != me]
+    return json_response(Colleagues(items=sorted(others, key=lambda one: not one.free)))
+
+
+def _colleague(one: AtPhone) -> Colleague:
+    state: Any = one.state
+    free = one.state == duty.AVAILABLE and one.reachable
+    return Colleague(id=str(one.operator_id), name=one.name, state=state, free=free)
 
 
 async def change(request: web.Request) -> web.Response:
@@ -169,6 +209,15 @@ ROUTES: tuple[Route, ...] = (
         role=Role.OPERATOR,
         summary="How one is at the telephone, the call one has, and who waits.",
         returns=PhoneShown,
+        problems=(409,),
+    ),
+    Route(
+        method="GET",
+        path="/phone/colleagues",
+        handler=colleagues,
+        role=Role.OPERATOR,
+        summary="To whom a call can be given: who is free, and what the others do.",
+        returns=Colleagues,
         problems=(409,),
     ),
     Route(

@@ -12,13 +12,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub.api.exchange import id_of, invalid, json_response, read_body, read_query
 from hub.api.fields import Id, Number, TeamKey
 from hub.api.keys import PRINCIPAL
-from hub.api.phone import answer_state, deciding, operator_of, phone_of
+from hub.api.phone import answer_state, check_rings, deciding, operator_of, phone_of
 from hub.api.route import Route
 from hub.keys import DATABASE
 from hub.phones import PhoneShown
 from hub.problems import Problem
-from registry.calls import duty, talking
-from registry.calls.agents import is_reachable
+from registry.calls import talking
 from registry.calls.caller_card import CallerCard, get_caller_card
 from registry.calls.jotting import jotted
 from registry.calls.legs import decline, live_leg
@@ -124,10 +123,7 @@ async def call_out(request: web.Request) -> web.Response:
     operator_id, body = operator_of(request), await read_body(request, CallBody)
     phone_of(request)
     async with deciding(request) as (session, now):
-        agent = await duty.hold_agent(session, operator_id, now=now)
-        if not is_reachable(agent, now):
-            detail = "Nothing of yours can ring: turn your telephone on first."
-            raise Problem(409, "phone_off", detail)
+        await check_rings(session, operator_id, now=now)
         appeal = None
         if not isinstance(body.appeal, UnsetType):
             appeal = await find_appeal(session, body.appeal, by=request[PRINCIPAL])

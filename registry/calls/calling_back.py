@@ -55,7 +55,7 @@ class ToCallBack(Struct, frozen=True, kw_only=True):
 
 
 class DueNow(Struct, frozen=True, kw_only=True):
-    """How many are to be called now."""
+    """How many are to be called back by now, of those that somebody may see."""
 
     count: int
     overdue: int

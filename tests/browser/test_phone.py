@@ -434,3 +434,33 @@ async def test_the_providers_own_code_runs_under_our_policy_until_it_needs_the_n
         await page.get_by_role("menuitemradio", name="Take calls").click()
     assert (await heard.value).status == 200
     assert await page.evaluate("typeof Twilio.Device") == "function"
+
+
+# --- Call-backs -----------------------------------------------------------------------------------
+
+
+async def test_whoever_gave_up_stands_in_the_list_is_called_with_one_click_and_goes(
+    telephone: Telephone,
+) -> None:
+    await lay_out(telephone.desk.served, [{"name": NAME, "phone": CALLER, "text": "Жарық жоқ"}])
+    page = await take_calls(telephone)
+    await page.locator("[data-menu=phone]").click()
+    await page.get_by_role("menuitemradio", name="Other work").click()
+    place = page.get_by_role("link", name="Call-backs")
+    await expect(place).not_to_contain_text("1")
+    await telephone.exchange.hangs_up(await telephone.rings())
+    await expect(place).to_contain_text("1")
+    await place.click()
+    row = page.get_by_role("row", name=NAME)
+    await expect(row).to_contain_text("nobody answered them")
+    await shot(page, "call-backs")
+    assert await axe(page) == []
+    await row.get_by_role("button", name="Call them").click()
+    await expect(row).to_contain_text("Дана Серікқызы is calling")
+    await expect(page.locator("#call-strip")).to_contain_text(NAME)
+    await telephone.carry()
+    await telephone.ring_browser()
+    await telephone.answered()
+    citizen = [side for side in telephone.exchange.sides.values() if side.known][-1]
+    await telephone.exchange.picks_up(citizen)
+    await expect(row).to_have_count(0)

@@ -1,4 +1,5 @@
-// The board of calls and the one on the wall: their numbers follow the telephone, their clocks run.
+// The board of calls, the one on the wall and the list of call-backs: they follow the telephone, and
+// their clocks run.
 import { fragment } from "./api.js";
 import { now } from "./times.js";
 
@@ -35,6 +36,7 @@ class RunningTime extends HTMLElement {
 /** `<call-board data-address>`: what it holds is read anew whenever something changed. */
 class CallBoard extends HTMLElement {
   #pulse = null;
+  #shown = "";
   #reading = false;
   #again = false;
   #told = ({ detail }) => {
@@ -60,9 +62,18 @@ class CallBoard extends HTMLElement {
       this.#again = false;
       // Where the hub does not answer, the page says so, and this is asked again.
       const read = await fragment(this.dataset.address).catch(() => null);
-      if (read !== null) this.innerHTML = read;
+      if (read !== null) this.#show(read);
     }
     this.#reading = false;
+  }
+
+  /** What is the same stays: somebody may be about to press it. */
+  #show(read) {
+    if (read === this.#shown) return;
+    this.#shown = read;
+    const focused = this.contains(document.activeElement) ? document.activeElement.id : "";
+    this.innerHTML = read;
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
 }
 

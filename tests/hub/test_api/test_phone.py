@@ -323,3 +323,62 @@ async def test_calls_are_listed_a_page_at_a_time_and_by_number(office: Office) -
     assert [one["number"] for one in rest.json["items"]] == [CALLER]
     assert rest.json["next"] is None
     (await office.call("GET", "/phone/calls?cursor=x", token=boss)).problem(400, "invalid")
+
+
+# --- Call-backs -----------------------------------------------------------------------------------
+
+
+async def _hung_up(office: Office) -> None:
+    await office.exchange.hangs_up(await office.rings())
+
+
+async def test_who_gave_up_waiting_is_called_from_the_list_and_then_no_more(
+    office: Office,
+) -> None:
+    await _hung_up(office)
+    token = await office.at_the_phone()
+    assert (await office.state())["call_backs"] == {"count": 1, "overdue": 0}
+    [back] = (await office.call("GET", "/phone/call-backs")).json["items"]
+    assert (back["number"], back["why"], back["stage"]) == (CALLER, "missed", "due")
+    assert back["appeal"] is not None
+    path = f"/phone/call-backs/{back['id']}/call"
+    called = await office.call("POST", path)
+    assert (called.status, called.json["call"]["number"]) == (201, CALLER)
+    other = await office.at_the_phone("Erlan")
+    (await office.call("POST", path, token=other)).problem(409, "being_called")
+    await office.exchange.carry()
+    await office.exchange.answers(int(office.desk.id_of("Dana")))
+    citizen = [side for side in office.exchange.sides.values() if side.known][-1]
+    await office.exchange.picks_up(citizen)
+    assert (await office.call("GET", "/phone/call-backs", token=token)).json == {
+        "items": [], "due": {"count": 0, "overdue": 0},
+    }  # fmt: skip
+    (await office.call("POST", path, token=other)).problem(404, "not_found")
+
+
+async def test_who_need_not_be_called_goes_from_the_list_once(office: Office) -> None:
+    await _hung_up(office)
+    [back] = (await office.call("GET", "/phone/call-backs")).json["items"]
+    gone = await office.call("DELETE", f"/phone/call-backs/{back['id']}")
+    assert gone.status == 204
+    assert (await office.call("GET", "/phone/call-backs")).json["items"] == []
+    again = await office.call("DELETE", f"/phone/call-backs/{back['id']}")
+    again.problem(404, "not_found")
+
+
+async def test_colleagues_who_are_free_come_first_where_a_call_is_given_on(
+    office: Office,
+) -> None:
+    await office.at_the_phone("Aigul")
+    await office.call(
+        "PATCH",
+        "/phone",
+        json={"state": "away", "reason": "meal"},
+        token=office.desk.tokens["Aigul"],
+    )
+    await office.at_the_phone("Zarina")
+    await office.at_the_phone()
+    found = (await office.call("GET", "/phone/colleagues")).json["items"]
+    assert [(one["name"], one["state"], one["free"]) for one in found] == [
+        ("Zarina", "available", True), ("Aigul", "away", False),
+    ]  # fmt: skip

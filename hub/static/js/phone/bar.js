@@ -16,6 +16,7 @@ export function show(state) {
   since.hidden = !state.since || state.reason === "signed_out";
   if (state.since) since.setAttribute("datetime", state.since);
   tellQueue(bar.querySelector("[data-phone-queue]"), state.waiting);
+  tellCallBacks(state.call_backs);
   const chosen = state.reason || "available";
   for (const item of bar.querySelectorAll("[data-phone-choice]")) {
     item.setAttribute("aria-checked", String(item.dataset.phoneChoice === chosen));
@@ -38,6 +39,13 @@ function tellQueue(badge, waiting) {
   badge.textContent = waiting.count || "";
   badge.title = queueOf(waiting);
   badge.classList.toggle("alarm", waiting.urgent > 0);
+}
+
+/** In the navigation: how many are to be called back by now. */
+function tellCallBacks({ count, overdue }) {
+  const place = document.querySelector("[data-call-backs]");
+  place.textContent = count || "";
+  place.classList.toggle("alarm", overdue > 0);
 }
 
 function queueOf({ count, since }) {

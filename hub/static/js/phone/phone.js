@@ -1,6 +1,6 @@
 // The softphone: what the bar, the strip and the card show, and what can be done by key and button.
-import { Problem, tell } from "../api.js";
-import { ask } from "../dialogs.js";
+import { api, Problem, tell } from "../api.js";
+import { ask, confirm } from "../dialogs.js";
 import { icon } from "../icons.js";
 import { applies, command } from "../keys.js";
 import { toast } from "../toasts.js";
@@ -103,16 +103,20 @@ async function hangUp() {
   }
 }
 
+/** A colleague to choose; of whoever takes calls, and yet has no phone that rings, it says that. */
+function colleague({ id, name, state: does, free }) {
+  return { value: `operator ${id}`, label: name, hint: free || does !== "available" ? said().states[does] : said().reasons.failed };
+}
+
 async function transfer() {
   strip.closePad();
-  const names = JSON.parse(document.getElementById("names").dataset.operators);
   const teams = JSON.parse(document.getElementById("names").dataset.teams);
-  const me = document.documentElement.dataset.operator;
-  const people = names.filter(([id]) => id !== me);
+  const { items: people } = await api("GET", "phone/colleagues");
   const to = [
     { value: "anybody", label: said().anybody },
+    ...people.filter(({ free }) => free).map(colleague),
     ...teams.map(([key, label]) => ({ value: `team ${key}`, label, hint: said().team })),
-    ...people.map(([id, label]) => ({ value: `operator ${id}`, label, hint: words.ask.colleague })),
+    ...people.filter(({ free }) => !free).map(colleague),
   ];
   const given = await ask({
     title: said().transfer,
@@ -130,15 +134,16 @@ async function transfer() {
 
 // --- Calling somebody -------------------------------------------------------------------------------
 
-/** Call a number, an appeal's citizen or a contact. Throws: Problem, CannotRing. */
-async function callOut(body) {
-  const answered = await asTelephone(() => act("POST", "phone/calls", body));
+/** Call whomever the body or the path names. Throws: Problem, CannotRing. */
+async function callOut(body, path = "phone/calls") {
+  const answered = await asTelephone(() => act("POST", path, body));
   if (answered.device) toast(format(said().calling_to, { number: answered.call.number }));
   else tellDevice("answer", answered.call.id);
 }
 
 async function callNumber({ element }) {
-  const { callNumber: number, callAppeal: appeal, callContact: contact } = element?.dataset ?? {};
+  const { callBack, callNumber: number, callAppeal: appeal, callContact: contact } = element?.dataset ?? {};
+  if (callBack) return callOut(undefined, `phone/call-backs/${callBack}/call`);
   const body = Object.fromEntries(Object.entries({ number, appeal, contact }).filter(([, value]) => value));
   if (Object.keys(body).length) return callOut(body);
   const given = await ask({
@@ -146,6 +151,11 @@ async function callNumber({ element }) {
     fields: [{ name: "number", kind: "text", label: said().number, required: true, placeholder: "+7 701 123 45 67" }],
   });
   return given && callOut({ number: given.number });
+}
+
+async function noCallBack({ element: { dataset: { callBack, who } } }) {
+  const sure = { text: said().no_call_back_text, ok: said().no_call_back_ok };
+  if (await confirm(format(said().no_call_back, { name: who }), sure)) await act("DELETE", `phone/call-backs/${callBack}`);
 }
 
 /** Know what can be done. */
@@ -157,6 +167,7 @@ export function learn() {
   command("phone-browser", { ...phone, icon: () => icon("headset"), run: safely(useBrowser) });
   command("phone-device", { ...phone, icon: () => icon("device-landline-phone"), run: safely(useAnother) });
   command("phone-call", { ...phone, icon: () => icon("phone-plus"), run: safely(callNumber) });
+  command("phone-no-call-back", { ...phone, palette: false, bindable: false, run: safely(noCallBack) });
   command("phone-accept", { ...phone, key: "F8", icon: () => icon("phone"), when: can("phone-accept"), run: answer });
   command("phone-decline", { ...phone, key: "Shift+F8", icon: () => icon("phone-off"), when: can("phone-decline"), run: safely(decline) });
   command("phone-hang-up", { ...phone, key: "Ctrl+F8", icon: () => icon("phone-off"), when: can("phone-hang-up"), run: safely(hangUp) });
@@ -207,6 +218,7 @@ function stay(event) {
 export function listen() {
   if (!has()) return;
   document.addEventListener("tereze:phone", shown);
+  document.addEventListener("tereze:placed", () => state() && bar.show(state()));
   document.addEventListener("tereze:media", strip.showMedia);
   document.addEventListener("tereze:phone-error", () => toast(said().lost, { kind: "bad" }));
   addEventListener("click", stay);
