@@ -26,7 +26,7 @@ from registry.search.storing import LEASE, Document, Holder, Progress, begin, re
 
 READ = 1000
 """Rows of changes that are read at once; one appeal may have many."""
-PORTION = 32
+PORTIONS = {"sqlite": 32, "postgresql": 256}
 """Documents of one transaction: on SQLite, intake waits for it."""
 
 
@@ -62,6 +62,7 @@ async def start(database: Database, *, by: Holder) -> Progress:
 
 async def step(database: Database, progress: Progress, *, by: Holder) -> Step:
     """Write the next documents. Raises: LostLease, Unavailable."""
+    size = PORTIONS[database.dialect]
     async with database.read() as session:
         changed = await read_changes(session, progress.cursor, limit=READ)
         following = structs.replace(progress, cursor=changed.cursor)
@@ -69,14 +70,14 @@ async def step(database: Database, progress: Progress, *, by: Holder) -> Step:
         if changed.lost:
             following = structs.replace(following, below=LAST_ID)
         elif not ids and progress.below is not None:
-            ids = await _older(session, progress.below)
-            below = ids[-1] if len(ids) == PORTION else None
+            ids = await _older(session, progress.below, limit=size)
+            below = ids[-1] if len(ids) == size else None
             following = structs.replace(following, below=below)
         elif not ids and not changed.more:
             return Step(progress, documents=0, more=False)
-    for first in range(0, max(len(ids), 1), PORTION):
-        last = first + PORTION >= len(ids)
-        portion = ids[first : first + PORTION]
+    for first in range(0, max(len(ids), 1), size):
+        last = first + size >= len(ids)
+        portion = ids[first : first + size]
         await _write(database, portion, following if last else progress, by=by)
     more = changed.more or following.below is not None
     return Step(following, documents=len(ids), more=more)
@@ -102,9 +103,9 @@ async def catch_up(database: Database, *, now: datetime) -> None:
     await database.run(release(LEASE, owner=by.owner))
 
 
-async def _older(session: AsyncSession, below: int) -> Sequence[int]:
+async def _older(session: AsyncSession, below: int, *, limit: int) -> Sequence[int]:
     wanted = select(col(Appeal.id)).where(col(Appeal.id) < below)
-    wanted = wanted.order_by(col(Appeal.id).desc()).limit(PORTION)
+    wanted = wanted.order_by(col(Appeal.id).desc()).limit(limit)
     return (await (await session.connection()).execute(wanted)).scalars().all()
 
 

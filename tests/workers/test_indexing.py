@@ -193,7 +193,7 @@ async def test_a_loop_with_nothing_to_do_writes_nothing(
 
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "PORTION", 2)
+    monkeypatch.setattr(following, "PORTIONS", {"sqlite": 2, "postgresql": 2})
     monkeypatch.setattr(following, "READ", 6)
 
 
