@@ -28,6 +28,7 @@ from registry.calls.sound_length import NotASound, SoundTooLong
 from registry.calls.talking import BeingCalled, NobodyAsked, NotFree, NotTalking, OnTheLine
 from registry.calls.wrap_up import AboutWhat, NoMatter, NothingToWrapUp
 from registry.contacts import BadPoint, UnknownPerson
+from registry.contacts.seeing import ConcernsOthers
 from registry.drafts import DraftChanged
 from registry.errors import (
     AlreadyHeld,
@@ -168,6 +169,8 @@ def of_registry(error: RegistryError) -> Problem:
             return Problem(409, "too_late", detail, state=error.state)
         case DraftChanged():
             return Problem(409, "draft_changed", detail, draft=error.current)
+        case ConcernsOthers():
+            return Problem(403, "concerns_others", detail)
         case NotAllowed():
             return Problem(403, "forbidden", detail)
         case TooLarge():

@@ -61,6 +61,9 @@ def _of_the_rest() -> dict[str, str]:
     return {
         "not_found": _("This is not there any more, or not yours to see."),
         "forbidden": _("Your role does not reach so far."),
+        "concerns_others": _(
+            "They have appeals in other teams as well. A supervisor can block or merge them."
+        ),
         "unavailable": _("The registry cannot be reached. Try again in a moment."),
         "too_large": _("The file is too large."),
         "too_slow": _("The file came too slowly; send it again."),

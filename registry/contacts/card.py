@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from registry import types
 from registry.access import visible_to
 from registry.contacts.holding import doubts_about
-from registry.contacts.seeing import find_contact
+from registry.contacts.seeing import find_contact, is_known_whole
 from registry.inbox.rows import fetch
 from registry.models import Appeal, Contact, ContactMerge, ContactNote, ContactPoint, Operator
 from registry.operators import Principal
@@ -85,6 +85,8 @@ class Card(Struct, frozen=True, kw_only=True):
     notes: list[Note]
     appeals: list[Previous]
     """Those that the viewer may see."""
+    whole: bool
+    """The viewer may see all that there are, and so may block them, or say that two are one."""
     merges: list[Merge]
 
 
@@ -103,6 +105,7 @@ async def get_card(session: AsyncSession, contact_id: int, *, by: Principal) -> 
         points=await _points(session, contact.id),
         notes=await _notes(session, contact.id),
         appeals=await _appeals(session, contact.id, by=by),
+        whole=await is_known_whole(session, contact.id, by=by),
         merges=await _merges(session, contact.id),
     )
 

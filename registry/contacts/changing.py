@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from registry.appeals.history import History, note
 from registry.appeals.reverting import ChangedSince, Later, name_of
 from registry.columns import to_text
-from registry.contacts.seeing import find_contact
+from registry.contacts.seeing import check_whole, find_contact
 from registry.errors import NotAllowed, NotFound
 from registry.journal import record
 from registry.models import Contact, ContactNote, JournalEntry
@@ -33,8 +33,13 @@ class ContactChange(Struct, frozen=True, kw_only=True):
 async def change_contact(
     session: AsyncSession, contact_id: int, change: ContactChange, *, by: Principal, now: datetime
 ) -> int | None:
-    """Make the change; the entry of the journal that tells it, if any. Raises: NotFound."""
+    """Make the change; the entry of the journal that tells it, if any.
+
+    Raises: NotFound, ConcernsOthers.
+    """
     contact = await find_contact(session, contact_id, by=by, hold=True)
+    if not isinstance(change.blocked, UnsetType):
+        await check_whole(session, contact, by=by)
     before = _told(contact)
     if not isinstance(change.name, UnsetType):
         contact.name = " ".join(change.name.split())

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.appeals.reverting import NotUndoable
-from registry.contacts.seeing import find_contact
+from registry.contacts.seeing import check_whole, find_contact
 from registry.errors import BadValue, NotFound
 from registry.journal import record
 from registry.models import (
@@ -39,7 +39,9 @@ async def merge_contacts(
 ) -> tuple[ContactMerge, int]:
     """Give all that a contact has to another; the merge, and the journal's entry.
 
-    Whoever writes from a point of theirs is the other one from now on. Raises: NotFound, BadValue.
+    Whoever writes from a point of theirs is the other one from now on.
+
+    Raises: NotFound, BadValue, ConcernsOthers.
     """
     gone = await find_contact(session, contact_id, by=by)
     try:
@@ -50,6 +52,8 @@ async def merge_contacts(
         await _hold(session, gone, into)
     if gone.id == into.id or gone.merged_into_id is not None or into.merged_into_id is not None:
         raise BadValue("into", "The two are one contact already; name another one.")
+    for contact in (gone, into):
+        await check_whole(session, contact, by=by)
     moved = {
         name: [str(id_) for id_ in await _belongings(session, table, gone)]
         for name, table in _BELONGINGS.items()
@@ -79,15 +83,16 @@ async def unmerge_contacts(
 ) -> tuple[Contact, int]:
     """Give back what went, and nothing that came since; the contact that is back, and the entry.
 
-    Raises: NotFound, NotUndoable.
+    Raises: NotFound, NotUndoable, ConcernsOthers.
     """
     merge = await session.get(ContactMerge, merge_id, populate_existing=True)
     if merge is None:
         raise NotFound("merge of contacts", merge_id)
     try:
-        await find_contact(session, merge.into_id, by=by)
+        into = await find_contact(session, merge.into_id, by=by)
     except NotFound as error:
         raise NotFound("merge of contacts", merge_id) from error
+    await check_whole(session, into, by=by)
     return await _part(session, merge, by=by, now=now)
 
 

@@ -1,13 +1,27 @@
-"""Who may see a contact: whoever may see one of their appeals; one without any, everybody."""
+"""Who may see a contact: whoever may see one of their appeals; one without any, everybody.
 
-from sqlalchemy import ColumnElement, and_, exists, or_, true
+Whoever sees them may name them and note something of them. To block somebody, or to say that two
+are one, concerns all who work for them: that is for whoever sees all of their appeals.
+"""
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, true
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.access import visible_to
-from registry.errors import NotFound
+from registry.errors import NotAllowed, NotFound
 from registry.models import Appeal, Contact
 from registry.operators import Principal
+
+
+class ConcernsOthers(NotAllowed):
+    """The contact has appeals that whoever asks may not see: it is not for them to decide."""
+
+    def __init__(self, contact: Contact) -> None:
+        super().__init__(
+            f"{contact.name or 'This person'} has appeals in other teams as well; a supervisor or "
+            "an administrator can do this."
+        )
 
 
 def contact_visible_to(principal: Principal) -> ColumnElement[bool]:
@@ -40,3 +54,18 @@ async def find_contact(
         if (await session.exec(seen)).first() is not None:
             return contact
     raise NotFound("contact", contact_id)
+
+
+async def is_known_whole(session: AsyncSession, contact_id: int, *, by: Principal) -> bool:
+    """Whether `by` may see all of the contact's appeals."""
+    if by.teams is None:
+        return True
+    theirs = select(func.count()).where(col(Appeal.contact_id) == contact_id)
+    there, seen = await session.exec(theirs), await session.exec(theirs.where(visible_to(by)))
+    return there.one() == seen.one()
+
+
+async def check_whole(session: AsyncSession, contact: Contact, *, by: Principal) -> None:
+    """Raises: ConcernsOthers, unless `by` may see all of the contact's appeals."""
+    if not await is_known_whole(session, contact.id, by=by):
+        raise ConcernsOthers(contact)

@@ -19,6 +19,7 @@ from registry.contacts.changing import (
     delete_contact_note,
 )
 from registry.contacts.merging import merge_contacts, unmerge_contacts
+from registry.contacts.seeing import ConcernsOthers
 from registry.db import Database
 from registry.errors import BadValue, NotAllowed, NotFound
 from registry.models import (
@@ -227,6 +228,45 @@ async def test_a_note_is_deleted_by_its_author_or_a_supervisor_and_the_journal_k
             select(JournalEntry.data).where(JournalEntry.event == "contact.note_deleted")
         )
         assert [data["was"] for data in told] == ["раз", "два"]
+
+
+async def test_what_concerns_other_teams_is_for_whoever_sees_all_of_a_persons_appeals(
+    database: Database,
+) -> None:
+    dana = of(await hire(database, "Dana"), "water")
+    saule = await hire(database, "Saule", Role.SUPERVISOR)
+    await teams(database, roads=[], water=[])
+    own = await write_in(database, "700")
+    theirs = await write_in(database, "700", external_id="2", account="second")
+    await is_now(database, own, team="water")
+    await write_in(database, "701")
+    shared, alone = await person(database, "700"), await person(database, "701")
+    assert (await card(database, shared, dana)).whole
+    await is_now(database, theirs, team="roads")
+    assert not (await card(database, shared, dana)).whole
+    for attempt in (
+        change(database, shared, dana, blocked=True, name="Другая"),
+        change(database, shared, dana, blocked=False),
+        merge(database, shared, alone, dana),
+        merge(database, alone, shared, dana),
+    ):
+        with pytest.raises(ConcernsOthers, match="a supervisor or an administrator can"):
+            await attempt
+    assert await change(database, shared, dana, name="Айгүл Омарова") is not None
+    merged, _ = await merge(database, alone, shared, saule)
+    with pytest.raises(ConcernsOthers):
+        await unmerge(database, merged.id, dana)
+    await unmerge(database, merged.id, saule)
+    assert await change(database, shared, saule, blocked=True) is not None
+    assert (await card(database, shared, dana)).name == "Айгүл Омарова"
+
+
+async def test_what_one_holds_oneself_is_no_other_teams(database: Database) -> None:
+    dana = of(await hire(database, "Dana"), "water")
+    await teams(database, roads=[], water=[])
+    held = await write_in(database, "700")
+    await is_now(database, held, team="roads", assignee_id=dana.operator_id)
+    assert await change(database, await person(database, "700"), dana, blocked=True) is not None
 
 
 # --- Two who are one ----------------------------------------------------------------------------

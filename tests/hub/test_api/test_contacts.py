@@ -119,3 +119,17 @@ async def test_a_person_whose_appeals_one_may_not_see_is_not_there(desk: Desk) -
     answer = await desk.call("POST", f"/contacts/{other}/merge", json={"into": who}, token=dana)
     assert answer.problem(400, "invalid")["pointer"] == "/into"
     assert (await desk.call("GET", f"/contacts/{who}", token=chief)).status == 200
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_what_concerns_other_teams_says_whose_it_is_to_do(desk: Desk) -> None:
+    dana = await desk.join("Dana")
+    chief = await desk.join("Saule", Role.SUPERVISOR)
+    await team(desk, "roads")
+    shown, hidden = await desk.write_in("1"), await desk.write_in("2", account="second")
+    await desk.call("PATCH", f"/appeals/{hidden}", json={"team": "roads"}, token=chief)
+    who = f"/contacts/{await contact_of(desk, shown)}"
+    assert (await desk.call("GET", who, token=dana)).json["whole"] is False
+    refused = await desk.call("PATCH", who, json={"blocked": True}, token=dana)
+    refused.problem(403, "concerns_others")
+    assert (await desk.call("PATCH", who, json={"blocked": True}, token=chief)).status == 200
