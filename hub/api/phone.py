@@ -16,6 +16,7 @@ from hub.api.route import Route
 from hub.keys import CLOCK, CONNECTORS, DATABASE, OFFICE
 from hub.phones import Phone, PhoneShown, phones_of, read_phone
 from hub.problems import Problem, of_provider
+from hub.web.signed import SESSION
 from registry.calls import agents, duty
 from registry.calls.jotting import LONGEST, jot, jotted
 from registry.calls.lines import AtPhone, at_the_phone
@@ -101,6 +102,12 @@ def phone_of(request: web.Request, account: str | None = None) -> Phone:
     return next((one for one in found if one[0].account == account), found[0])
 
 
+def _signed_in(request: web.Request) -> str:
+    """The session with whose end the phone is off; empty for a program, which has none."""
+    signed = request.get(SESSION)
+    return "" if signed is None else signed.digest
+
+
 async def check_rings(session: AsyncSession, operator_id: int, *, now: datetime) -> None:
     """Whoever calls somebody has a phone that rings first. Raises: Problem (409)."""
     if not agents.is_reachable(await duty.hold_agent(session, operator_id, now=now), now):
@@ -158,7 +165,10 @@ async def change(request: web.Request) -> web.Response:
             await agents.set_device(session, operator_id, body.device, now=now)
         if not isinstance(body.state, UnsetType):
             reason = "" if isinstance(body.reason, UnsetType) else body.reason
-            await agents.set_state(session, operator_id, body.state, reason=reason, now=now)
+            await agents.set_state(
+                session, operator_id, body.state, reason=reason, signed_in=_signed_in(request),
+                now=now,
+            )  # fmt: skip
     return await answer_state(request)
 
 
@@ -182,7 +192,7 @@ async def seen(request: web.Request) -> web.Response:
     """`POST phone/seen`."""
     operator_id = operator_of(request)
     async with deciding(request) as (session, now):
-        await agents.seen(session, operator_id, now=now)
+        await agents.seen(session, operator_id, signed_in=_signed_in(request), now=now)
     return nothing()
 
 

@@ -184,13 +184,13 @@ _ON = (
 _IDLE = _ON.where(
     col(PhoneAgent.state) == duty.AVAILABLE,
     col(PhoneAgent.idle_since).is_not(None),
-    can_ring(bindparam("seen_since", type_=UtcTime())),
+    can_ring(bindparam("seen_since", type_=UtcTime()), bindparam("now", type_=UtcTime())),
     not_(_TAKEN),
 )
 
 
 def _seen_since(now: datetime) -> dict[str, datetime]:
-    return {"seen_since": now - SILENCE}
+    return {"seen_since": now - SILENCE, "now": now}
 
 
 async def _teams_of(

@@ -196,6 +196,9 @@ class PhoneAgent(Table, table=True):
     """Where it rings: "" for the browser, "sip:…" or a number in E.164."""
     seen_at: datetime | None = moment(nullable=True)
     """When their browser last said that its softphone is ready."""
+    signed_in: str = text_column()
+    """Digest of the session in which they turned the phone on, or whose softphone is ready; empty
+    for a program's doing."""
     wrapping_up: int | None = loose_id()
     """The call after which they write things down."""
 

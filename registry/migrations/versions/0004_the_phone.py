@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("idle_since", UtcTime(), nullable=True),
         sa.Column("device", sa.Text(), server_default="", nullable=False),
         sa.Column("seen_at", UtcTime(), nullable=True),
+        sa.Column("signed_in", sa.Text(), server_default="", nullable=False),
         sa.Column("wrapping_up", Id, nullable=True),
         sa.PrimaryKeyConstraint("operator_id", name=op.f("pk_phone_agents")),
     )

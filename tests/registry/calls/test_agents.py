@@ -1,13 +1,19 @@
 """How operators are at the phone: what they say of themselves, and what the hub says of them."""
 
 import pytest
+from pydantic import SecretStr
 
 from registry.calls import agents, talking
 from registry.calls.agents import SILENCE, seen, set_device, set_state
 from registry.calls.lines import at_the_phone, current_call, waiting
+from registry.calls.tables import PhoneAgent
 from registry.db import Database
 from registry.errors import BadValue
+from registry.models import Operator
+from registry.sessions import Stage, digest_of, end_all_sessions, open_session
 from tests.registry.calls.exchange import Exchange
+
+KEY = SecretStr("k" * 32)
 
 
 @pytest.fixture
@@ -196,3 +202,49 @@ async def test_a_screen_shows_who_waits_and_who_is_at_the_phone(exchange: Exchan
     async with exchange.database.read() as session:
         people = await at_the_phone(session, now=exchange.now)
     assert people[0].state == "busy"
+
+
+async def _signs_in(exchange: Exchange, operator_id: int) -> None:
+    """Somebody turns the softphone on in a browser."""
+    async with exchange.database.write() as session:
+        operator = await session.get_one(Operator, operator_id)
+        key = await open_session(session, operator, Stage.IN, secret=KEY, now=exchange.now)
+    signed_in = digest_of(key, KEY)
+    await exchange.does(set_state, operator_id, "available", signed_in=signed_in)
+    await exchange.does(seen, operator_id, signed_in=signed_in)
+
+
+async def _signs_out(exchange: Exchange, operator_id: int) -> None:
+    async with exchange.database.write() as session:
+        await end_all_sessions(session, operator_id, now=exchange.now)
+
+
+async def test_who_signs_out_is_offered_nothing_from_that_moment(exchange: Exchange) -> None:
+    aigul = await exchange.hires("Aigul", device="", available=False)
+    await _signs_in(exchange, aigul)
+    await _signs_out(exchange, aigul)
+    await exchange.waits()
+    assert await exchange.offered_to() == []
+    await exchange.passes(1)
+    agent = await exchange.agent(aigul)
+    assert (agent.state, agent.reason) == ("away", "signed_out")
+
+
+async def test_what_rings_at_somebody_who_signs_out_goes_to_others(exchange: Exchange) -> None:
+    aigul = await exchange.hires("Aigul", device="", available=False)
+    await _signs_in(exchange, aigul)
+    await exchange.waits()
+    assert await exchange.offered_to() == [aigul]
+    daniyar = await exchange.hires("Daniyar")
+    await _signs_out(exchange, aigul)
+    await exchange.passes(1)
+    assert await exchange.offered_to() == [daniyar]
+
+
+async def test_who_signs_out_on_a_call_is_away_after_it(exchange: Exchange) -> None:
+    aigul = await exchange.hires("Aigul")
+    await exchange.change(PhoneAgent, aigul, signed_in="a session that is over")
+    await exchange.change(PhoneAgent, aigul, state="busy")
+    await exchange.passes(2)
+    agent = await exchange.agent(aigul)
+    assert (agent.state, agent.reason) == ("busy", "signed_out")
