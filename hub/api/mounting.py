@@ -10,6 +10,7 @@ from hub.api.access import let_in, needing
 from hub.api.exchange import PREFIX
 from hub.api.keys import DOCUMENT
 from hub.api.routes import ROUTES
+from hub.api.saying import say_what_is_wrong
 from hub.problems import Problem, answer_with_problems
 
 
@@ -28,7 +29,7 @@ def document() -> dict[str, Any]:
 
 
 def _application() -> web.Application:
-    app = web.Application(middlewares=[answer_with_problems, let_in])
+    app = web.Application(middlewares=[answer_with_problems, let_in, say_what_is_wrong])
     app[DOCUMENT] = msgspec.json.encode(document())
     for route in ROUTES:
         handler = needing(route.role, route.handler)

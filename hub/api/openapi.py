@@ -166,6 +166,10 @@ _PROBLEM: dict[str, Any] = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "What is wrong, and what can be done."},
+        "said": {
+            "type": "string",
+            "description": "The detail of an invalid value in the language of who has signed in.",
+        },
         "code": {"type": "string", "description": "The same for the same kind of problem."},
         "pointer": {"type": "string", "description": "The field at fault."},
         "holder": {

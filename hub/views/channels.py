@@ -5,6 +5,7 @@ from aiohttp import web
 from hub.api.channels import read_channels
 from hub.keys import DATABASE
 from hub.views import shell
+from hub.views.account_words import details_told
 from hub.web.pages import Page, render
 from registry.operators import Role
 
@@ -18,7 +19,13 @@ async def page(request: web.Request) -> web.StreamResponse:
     accounts = sorted(
         found.items, key=lambda one: (worst_first[one.health], one.channel, one.account)
     )
-    return render(request, "channels.html", accounts=accounts, **shell.shown(around))
+    return render(
+        request,
+        "channels.html",
+        accounts=accounts,
+        details_told=details_told,
+        **shell.shown(around),
+    )
 
 
 PAGES = (Page(path="/channels", handler=page, role=Role.OPERATOR),)

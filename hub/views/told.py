@@ -8,7 +8,7 @@ stays as it came, and so does a sentence that nobody knows.
 
 import re
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import NamedTuple
 
 from hub.web.i18n import current, messages, pgettext
@@ -50,12 +50,12 @@ class _Form(NamedTuple):
 
 @lru_cache(_REMEMBERED)
 def _told(text: str, language: str) -> str:
-    whole = _whole(text, language)
+    whole = found_whole(text, language)
     if whole is not None:
         return whole
     for end in reversed([found.start() for found in re.finditer(r"(?<=[.]) ", text)]):
         head, tail = text[:end], text[end + 1 :]
-        known, rest = _whole(head, language), _whole(tail, language)
+        known, rest = found_whole(head, language), found_whole(tail, language)
         if known is not None:
             return f"{known} {rest or _told(tail, language)}"
         if rest is not None:
@@ -63,16 +63,20 @@ def _told(text: str, language: str) -> str:
     return text
 
 
-def _whole(text: str, language: str) -> str | None:
-    """The text as one sentence of ours, None where it is none."""
-    if text in messages(CONTEXT, language):
-        return messages(CONTEXT, language)[text]
-    for form in _forms(language):
+def found_whole(text: str, language: str, context: str = CONTEXT) -> str | None:
+    """The text as one sentence of a context of the catalogue, None where it is none."""
+    if text in messages(context, language):
+        return messages(context, language)[text]
+    for form in _forms(language, context):
         found = form.shape.fullmatch(text)
         if found is not None:
             filled = {name: _filling(said, language) for name, said in found.groupdict().items()}
-            return form.translation.format_map(filled)
+            return HOLE.sub(partial(_filled, filled), form.translation)
     return None
+
+
+def _filled(values: Mapping[str, str], hole: re.Match[str]) -> str:
+    return values[hole[1]]
 
 
 def _filling(value: str, language: str) -> str:
@@ -83,10 +87,10 @@ def _filling(value: str, language: str) -> str:
 
 
 @cache
-def _forms(language: str) -> list[_Form]:
+def _forms(language: str, context: str) -> list[_Form]:
     """The sentences with holes, those with the most words of their own first."""
     holed = [
-        (said, other) for said, other in messages(CONTEXT, language).items() if HOLE.search(said)
+        (said, other) for said, other in messages(context, language).items() if HOLE.search(said)
     ]
     holed.sort(key=lambda pair: (-len(HOLE.sub("", pair[0])), pair[0]))
     return [_Form(_shape(said), other) for said, other in holed]

@@ -19,7 +19,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 
 from hub.web.i18n import DOMAIN, FOLDER, LANGUAGES
-from hub.web.sentences import CONTEXT, sentences
+from hub.web.sentences import CONTEXT, REFUSED, refusals, sentences
 
 SOURCES = Path(__file__).parent.parent
 """The folder whose messages are looked for; what its neighbours tell the desk is found beside."""
@@ -72,6 +72,8 @@ def extracted(sources: Path = SOURCES) -> Catalog:
         found.add(message, None, [(place, 0)], auto_comments=comments, context=context)
     for sentence, place in sentences(sources.parent):
         found.add(sentence, None, [(place, 0)], context=CONTEXT)
+    for sentence, place in refusals(sources.parent):
+        found.add(sentence, None, [(place, 0)], context=REFUSED)
     return found
 
 

@@ -5,6 +5,9 @@ plain text, through the database too. Here the code is read for them: a sentence
 whose holes are named after what fills them, so `f"@{me.username} is polled."` is the message
 "@{username} is polled.". `hub.views.told` finds the message again by the finished text.
 
+What somebody entered is refused in English as well, by the API; those sentences are found where
+they are given to the refusal.
+
 A piece that the code chooses within the function (`a if x else b`, a variable, a constant) gives a
 message for every choice: a translator sees whole sentences only.
 """
@@ -19,10 +22,15 @@ from connectors.base import Diagnosis, SendError
 
 CONTEXT = "told"
 """The context of these messages in the catalogues."""
+REFUSED = "refused"
+"""That of what is said of a value which cannot be taken."""
 ROOTS = ("connectors", "workers")
 """Where modules speak to the desk that know a diagnosis or an error of a send."""
 BESIDES = ("hub/api/channels.py", "registry/accounts.py", "registry/outbox.py")
 """Modules that speak to it in sentences of their own."""
+_REFUSALS: Mapping[str, int] = {"BadValue": 1, "Unacceptable": 0, "invalid": 1}
+"""What refuses a value, and where among its arguments the sentence stands."""
+_REFUSING = ("hub/api", "hub/web", "registry")
 _UNSEEN = frozenset({"Malformed", "Forged", "Unreadable", "ValueError", "TypeError", "Statement"})
 """What is given to these is for logs and the keeper, not for the desk."""
 _NOT_OURS = re.compile(r"(^|_)(test|tests|testing|sandbox|conftest|demo|citizens)(_|\.|$)")
@@ -80,6 +88,25 @@ def modules(base: Path) -> Iterator[Path]:
     yield from (base / path for path in BESIDES if (base / path).is_file())
 
 
+def refusals(base: Path) -> Iterator[tuple[str, str]]:
+    """Every sentence with which a value is refused, with the path that it is written in."""
+    refusing = re.compile(rf"\b({'|'.join(_REFUSALS)})\(")
+    for root in _REFUSING:
+        for path in sorted((base / root).rglob("*.py")):
+            text = path.read_text("utf-8")
+            if refusing.search(text):
+                for sentence in refusals_of_module(ast.parse(text)):
+                    yield sentence, path.relative_to(base).as_posix()
+
+
+def refusals_of_module(tree: ast.Module) -> Iterator[str]:
+    """The same of one module, in the order of their writing."""
+    for call, scope in _calls(tree, _assigned(tree.body), frozenset(_REFUSALS)):
+        at = _REFUSALS[_called(call)]
+        for value in call.args[at : at + 1]:
+            yield from written(value, scope)
+
+
 def of_module(tree: ast.Module) -> Iterator[str]:
     """The sentences of one module, in the order of their writing."""
     for node, scope in _strings(tree):
@@ -88,7 +115,7 @@ def of_module(tree: ast.Module) -> Iterator[str]:
 
 def strings_given(tree: ast.Module) -> Iterator[str]:
     """What a module gives to a diagnosis and to errors of a send, where it is written there."""
-    for call, scope in _calls(tree, _assigned(tree.body)):
+    for call, scope in _calls(tree, _assigned(tree.body), givers()):
         for value in (*call.args[:1], *(one.value for one in call.keywords if one.arg in _SHOWN)):
             yield from written(value, scope)
 
@@ -191,15 +218,15 @@ def _within(node: ast.AST, scope: Scope) -> Iterator[tuple[ast.expr, Scope]]:
                 yield from _within(child, scope)
 
 
-def _calls(node: ast.AST, scope: Scope) -> Iterator[tuple[ast.Call, Scope]]:
-    """The calls of givers below a node, with the variables that they can use."""
+def _calls(node: ast.AST, scope: Scope, named: frozenset[str]) -> Iterator[tuple[ast.Call, Scope]]:
+    """The calls by these names below a node, with the variables that they can use."""
     for child in ast.iter_child_nodes(node):
         inner = scope
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
             inner = {**scope, **_assigned(list(ast.walk(child)))}
-        if isinstance(child, ast.Call) and _called(child) in givers():
+        if isinstance(child, ast.Call) and _called(child) in named:
             yield child, inner
-        yield from _calls(child, inner)
+        yield from _calls(child, inner, named)
 
 
 def _assigned(body: Sequence[ast.AST]) -> dict[str, ast.expr]:

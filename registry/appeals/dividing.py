@@ -169,15 +169,12 @@ def _choose(appeal: Appeal, messages: Sequence[Message], ids: Collection[int]) -
     chosen = [message for message in messages if message.id in ids]
     if missing := sorted(set(ids) - {message.id for message in chosen}):
         raise BadValue("messages", f"There is no message {missing[0]} in {appeal.number}.")
-    for some, cure in (
-        (chosen, "Choose at least one message of the citizen: an appeal begins with one."),
-        (
-            [message for message in messages if message.id not in ids],
-            f"Leave at least one message of the citizen in {appeal.number}.",
-        ),
-    ):
-        if not any(message.direction == "in" for message in some):
-            raise BadValue("messages", cure)
+    if not any(message.direction == "in" for message in chosen):
+        raise BadValue(
+            "messages", "Choose at least one message of the citizen: an appeal begins with one."
+        )
+    if not any(message.direction == "in" for message in messages if message.id not in ids):
+        raise BadValue("messages", f"Leave at least one message of the citizen in {appeal.number}.")
     return chosen
 
 
