@@ -23,6 +23,7 @@ from registry.contacts.seeing import contact_visible_to
 from registry.errors import NotAllowed, NotFound
 from registry.models import Appeal, Contact, JournalEntry
 from registry.operators import Principal, Role
+from registry.replies.putting_right import put_merged_right
 
 TIME_TO_UNDO = timedelta(minutes=10)
 """For whoever did it."""
@@ -43,10 +44,18 @@ class _Reversal(Protocol):
     ) -> Awaitable[tuple[str | None, int]]: ...
 
 
+async def _unmerge(
+    session: AsyncSession, entry: JournalEntry, /, *, by: Principal, now: datetime
+) -> tuple[str, int]:
+    done = await unmerge_appeal(session, entry, by=by, now=now)
+    await put_merged_right(session, entry, by=by, now=now)
+    return done
+
+
 _REVERSALS: Mapping[str, _Reversal] = {
     CHANGED: revert_change,
     CHANGE_UNDONE: revert_change,
-    MERGED: unmerge_appeal,
+    MERGED: _unmerge,
     SPLIT: unsplit_appeal,
     changing.CHANGED: revert_contact,
     changing.CHANGE_UNDONE: revert_contact,

@@ -8,8 +8,12 @@ from sqlalchemy import and_, func, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from registry.appeals.history import COLUMNS, History, turn
 from registry.appeals.moving import share_times
+from registry.appeals.reverting import CHANGE_UNDONE
+from registry.journal import record
 from registry.models import Appeal, JournalEntry, Message
+from registry.operators import Principal
 from registry.replies.collisions import written_by_people
 from registry.replies.snapshots import Difference, difference, read, snapshot, written
 from registry.states import LIVE, Status
@@ -19,11 +23,17 @@ QUEUED, TAKEN_BACK = "message.queued", "message.taken_back"
 
 async def later_answer(session: AsyncSession, message: Message) -> int | None:
     """A person's answer after this one, by which the appeal is what it is."""
+    return await _answer_after(session, message.appeal_id, message.id)
+
+
+async def _answer_after(
+    session: AsyncSession, appeal_id: int | None, message_id: int
+) -> int | None:
     found = await session.exec(
         select(func.max(Message.id)).where(
-            Message.appeal_id == message.appeal_id,
+            Message.appeal_id == appeal_id,
             Message.direction == "out",
-            col(Message.id) > message.id,
+            col(Message.id) > message_id,
             written_by_people(),
         )
     )
@@ -114,10 +124,15 @@ async def put_both_right(
     entry: JournalEntry,
     *,
     answered: bool,
+    by: Principal,
+    now: datetime,
 ) -> Difference:
     """The same where the message has gone from `home` to another appeal: what the two tell of their
-    messages. How far each of them is, was decided when it went."""
+    messages, and how far the one is in which it was queued. One that was merged stays so: see
+    `put_merged_right`."""
     before = snapshot(appeal)
+    if home.merged_into_id is None:
+        await _put_home_right(session, home, entry, by=by, now=now)
     appeal.message_count -= 1
     change = [entry.data["undo"]]
     if not answered:
@@ -129,6 +144,63 @@ async def put_both_right(
         if one.first_response_at == message.created_at:
             one.first_response_at = await _first_answer_at(session, one, message.created_at)
     return difference(before, snapshot(appeal))
+
+
+async def put_merged_right(
+    session: AsyncSession, merge: JournalEntry, *, by: Principal, now: datetime
+) -> None:
+    """Do so once a merge is undone, for the replies that were taken back while it stood: what they
+    had made of the appeal that is back is undone as well, unless both had been answered since."""
+    appeal = await session.get_one(Appeal, merge.appeal_id)
+    found = await session.exec(
+        select(Appeal).where(Appeal.number == merge.data["merged_into"]["to"])
+    )
+    other = found.one()
+    queued = {entry.message_id: entry for entry in await entries_of(session, appeal.id)}
+    gone = await session.exec(
+        select(JournalEntry)
+        .where(
+            JournalEntry.event == TAKEN_BACK,
+            col(JournalEntry.id) > merge.id,
+            col(JournalEntry.message_id).in_(queued),
+            JournalEntry.appeal_id != appeal.id,
+        )
+        .order_by(col(JournalEntry.id).desc())
+    )
+    waiting = [one for one in (appeal.waiting_since, other.waiting_since) if one]
+    for entry in [queued[taken.message_id] for taken in gone if not taken.data["left"]]:
+        await _put_home_right(session, appeal, entry, by=by, now=now)
+        change = [entry.data["undo"]]
+        unread = min(sum(b - a for b, a in _turns("unread", change)), other.unread)
+        appeal.unread, other.unread = appeal.unread + unread, other.unread - unread
+        waiting += [read("waiting_since", b) for b, _ in _turns("waiting_since", change) if b]
+        await share_times(session, appeal, other, waiting_since=min(waiting, default=None))
+
+
+async def _put_home_right(
+    session: AsyncSession, home: Appeal, entry: JournalEntry, *, by: Principal, now: datetime
+) -> None:
+    """Give the appeal in which a reply was queued back how far it was: as far as nobody has moved
+    it since, nor answered in it."""
+    change, history = entry.data["undo"], History()
+    was_moved = "status" in change and home.status != change["status"][1]
+    if was_moved or await _answer_after(session, home.id, entry.message_id or 0) is not None:
+        return
+    for name in sorted((change.keys() & COLUMNS.keys()) - {"waiting_since"}):
+        value = _value_before(name, getattr(home, name), [change])
+        if value == Status.NEW and await _was_given(session, home, since=entry.id):
+            value = Status.OPEN.value  # new means that nobody has taken it
+        turn(history, home, name, value)
+    if history:
+        record(
+            session,
+            CHANGE_UNDONE,
+            actor=by.actor,
+            now=now,
+            appeal_id=home.id,
+            contact_id=home.contact_id,
+            data={**history, "undoes": str(entry.id)},
+        )
 
 
 def _turns(name: str, changes: Sequence[Difference]) -> list[list[Any]]:

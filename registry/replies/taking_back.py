@@ -81,7 +81,7 @@ async def take_back(
         undone = await put_right(session, appeal, chain, message)
     else:
         undone = await put_both_right(
-            session, appeal, home, message, entry, answered=later is not None
+            session, appeal, home, message, entry, answered=later is not None, by=by, now=now
         )
     content = content_of(
         message.text,

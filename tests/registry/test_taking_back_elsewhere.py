@@ -100,6 +100,70 @@ async def test_after_the_merge_is_undone_nothing_is_answered(
             assert after[name] == was[name], (number, name)
 
 
+async def test_what_was_resolved_by_it_is_as_before_once_the_merge_is_undone(
+    database: Database, dana: Principal
+) -> None:
+    first, second = await two(database)
+    before = await state(database, first), await state(database, second)
+    done = Change(status=Status.RESOLVED, outcome=Outcome.ANSWERED)
+    said = await reply(database, first, dana, then=done)
+    entry = await merge(database, first, second, dana)
+    await take(database, said, dana, now=LATER)
+
+    async with database.write() as session:
+        await undo(session, entry, by=dana, now=LATER)
+
+    assert (await state(database, first), await state(database, second)) == before
+    async with database.read() as session:
+        told = await session.exec(
+            select(JournalEntry.data).where(JournalEntry.event == "appeal.change_undone")
+        )
+        assert told.one()["status"] == {"from": "resolved", "to": "new"}
+
+
+async def test_what_was_answered_for_both_stays_so_once_the_merge_is_undone(
+    database: Database, dana: Principal
+) -> None:
+    first, second = await two(database)
+    said = await reply(database, first, dana, then=Change(status=Status.RESOLVED))
+    entry = await merge(database, first, second, dana)
+    at = START + timedelta(minutes=2)
+    await reply(database, second, dana, "Бригада выехала", now=at)
+    await take(database, said, dana, now=at)
+
+    async with database.write() as session:
+        await undo(session, entry, by=dana, now=at)
+
+    for number in (first, second):
+        after = await state(database, number)
+        assert (after["unread"], after["waiting_since"]) == (0, None), number
+    assert (await state(database, first))["status"] == Status.RESOLVED
+
+
+async def test_what_was_resolved_by_it_is_open_again_though_it_was_split_off(
+    database: Database, dana: Principal
+) -> None:
+    [number, _] = await receive(
+        database, message("1"), message("2", text="Су жоқ", sent_at=START + timedelta(minutes=1))
+    )
+    before = await state(database, number)
+    said = await reply(database, number, dana, then=Change(status=Status.RESOLVED), now=LATER)
+    messages = await everything(database, Message)
+    chosen = [one.id for one in messages if one.text == "Су жоқ" or one.id == said.id]
+    async with database.write() as session:
+        own, _ = await split_appeal(
+            session, number, Division(message_ids=tuple(chosen)), by=dana,
+            prefix="ALM", zone=RULES.zone, now=LATER,
+        )  # fmt: skip
+
+    await take(database, said, dana, now=LATER)
+
+    old, new = await state(database, number), await state(database, own.number)
+    for name in ("status", "outcome", "resolved_at", "waiting_since"):
+        assert old[name] == before[name], name
+    assert new["waiting_since"] == START + timedelta(minutes=1)
+
+
 async def test_a_held_reply_that_was_split_off_is_taken_back(
     database: Database, dana: Principal
 ) -> None:
