@@ -2,14 +2,15 @@
 
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy import select
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry import models
+from registry.calls.recording import may_hear
 from registry.operators import Principal
-from registry.search.documents import piece_words
+from registry.search.documents import document, piece_words
 from registry.search.finding import search_ids
 from registry.search.query import Wanted, parse, part_fits
 from registry.search.showing import Segment, snippet
@@ -59,11 +60,18 @@ async def search(
     limit: int,
     before: int | None = None,
 ) -> FoundPage:
-    """A page of what the viewer may see; nothing is lost or repeated between pages."""
+    """A page of what the viewer may see; nothing is lost or repeated between pages.
+
+    What is found by a recording alone that they may not hear is left out: a page may be shorter.
+    """
     wanted = parse(q)
     ids = await search_ids(session, wanted, viewer=viewer, limit=limit + 1, before=before)
     page = ids[:limit]
-    sources = {source.appeal_id: source for source in await read_sources(session, page)}
+    sources: dict[int, Source] = {}
+    for source in await read_sources(session, page):
+        heard = source if viewer is None else await _as_heard_by(session, source, viewer)
+        if heard is source or wanted.fits(document(heard)):
+            sources[source.appeal_id] = heard
     appeal, contact = models.Appeal, models.Contact
     rows = await (await session.connection()).execute(
         select(
@@ -77,7 +85,7 @@ async def search(
             col(appeal.opened_at),
         )
         .join(contact, col(contact.id) == col(appeal.contact_id))
-        .where(col(appeal.id).in_(page))
+        .where(col(appeal.id).in_(sources))
         .order_by(col(appeal.id).desc())
     )
     items = []
@@ -97,6 +105,16 @@ async def search(
             )
         )
     return FoundPage(items=items, next=str(page[-1]) if len(ids) > limit else None)
+
+
+async def _as_heard_by(session: AsyncSession, source: Source, viewer: Principal) -> Source:
+    """The source without what was said in recordings that the viewer may not hear."""
+    calls = {piece.call_id for piece in source.pieces if piece.call_id is not None}
+    unheard = {id_ for id_ in calls if not await may_hear(session, id_, viewer)}
+    if not unheard:
+        return source
+    pieces = tuple(piece for piece in source.pieces if piece.call_id not in unheard)
+    return structs.replace(source, pieces=pieces)
 
 
 def _best(source: Source, wanted: Wanted) -> Piece:

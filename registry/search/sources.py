@@ -40,6 +40,8 @@ class Piece(Struct, frozen=True):
     place: Place
     text: str
     message_id: int | None = None
+    call_id: int | None = None
+    """Of the call in whose recording it was said: few may hear that (see registry.calls)."""
 
 
 class Source(Struct, frozen=True):
@@ -193,7 +195,7 @@ async def _transcripts(session: AsyncSession, ids: Sequence[int]) -> _Pieces:
     message, file, name = models.Message, models.Attachment, models.ExternalId
     said, text = Transcript, col(Transcript.text)
     spoken = (
-        select(col(message.appeal_id), col(message.id), text)
+        select(col(message.appeal_id), col(message.id), null().label("call_id"), text)
         .join(file, col(file.message_id) == col(message.id))
         .join(said, col(said.attachment_id) == col(file.id))
         .where(col(message.appeal_id).in_(ids), col(message.deleted_at).is_(None))
@@ -204,7 +206,7 @@ async def _transcripts(session: AsyncSession, ids: Sequence[int]) -> _Pieces:
         col(name.external_id) == col(Call.external_id),
     )
     came_in = (
-        select(col(message.appeal_id), col(message.id), text)
+        select(col(message.appeal_id), col(message.id), col(Call.id).label("call_id"), text)
         .join(name, col(name.message_id) == col(message.id))
         .join(Call, of_call)
         .join(file, col(file.call_id) == col(Call.id))
@@ -212,7 +214,7 @@ async def _transcripts(session: AsyncSession, ids: Sequence[int]) -> _Pieces:
         .where(col(message.appeal_id).in_(ids), col(Call.appeal_id).is_(None))
     )
     of_ours = (
-        select(col(Call.appeal_id), null().label("message_id"), text)
+        select(col(Call.appeal_id), null().label("id"), col(Call.id).label("call_id"), text)
         .join(file, col(file.call_id) == col(Call.id))
         .join(said, col(said.attachment_id) == col(file.id))
         .where(col(Call.appeal_id).in_(ids))
@@ -220,6 +222,6 @@ async def _transcripts(session: AsyncSession, ids: Sequence[int]) -> _Pieces:
     pieces = _Pieces(list)
     for wanted in (spoken, came_in, of_ours):
         found = wanted.where(text != "").order_by(col(said.attachment_id).desc())
-        for appeal_id, id_, words in await _fetch(session, found):
-            pieces[appeal_id].append(Piece(Place.TRANSCRIPT, words, id_))
+        for appeal_id, id_, call_id, words in await _fetch(session, found):
+            pieces[appeal_id].append(Piece(Place.TRANSCRIPT, words, id_, call_id))
     return pieces

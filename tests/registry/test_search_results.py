@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from sqlmodel import select
 
 from registry import models
+from registry.calls.tables import Call, CallLeg, Transcript
 from registry.db import Database
 from registry.inbox import Query, Sort, list_appeals
-from registry.operators import Principal
+from registry.operators import Principal, Role
 from registry.search import lists
 from registry.search.following import catch_up
 from registry.search.lists import fitting_ids
@@ -23,6 +24,7 @@ from registry.search.showing import Segment, snippet
 from registry.search.sources import Place
 from registry.states import Status
 from registry.types import Attachment, AttachmentKind, ContactPoint
+from tests.registry.calls.lines import NUMBER, rings
 from tests.registry.desk import hire, receive, write_in
 from tests.registry.samples import START, message, sender
 
@@ -237,3 +239,39 @@ async def test_what_is_at_hand_is_looked_into_before_it_is_indexed(database: Dat
         assert await fitting_ids(session, "свет", ids.values()) == {ids[second]}
         assert await fitting_ids(session, "свет", [ids[first]]) == set()
         assert await fitting_ids(session, "%", ids.values()) == set()
+
+
+async def test_what_was_said_in_a_recording_is_found_by_whoever_may_hear_it(
+    database: Database,
+) -> None:
+    number = await rings(database)
+    there, other = await hire(database, "There"), await hire(database, "Other")
+    boss = await hire(database, "Boss", Role.SUPERVISOR)
+    call = Call(
+        account="main", external_id="CA1", number=NUMBER, state="ended", started_at=START
+    )  # fmt: skip
+    sound = models.Attachment(
+        call_id=call.id, channel="phone", account="main", kind="voice", state="ready",
+        created_at=START,
+    )  # fmt: skip
+    leg = CallLeg(
+        call_id=call.id, account="main", operator_id=there.operator_id or 0, kind="offer",
+        state="left", device="", made_at=START, deadline=START, joined_at=START,
+    )  # fmt: skip
+    said = Transcript(
+        attachment_id=sound.id, language="ru", text="Мой диагноз", made_by="x", made_at=START
+    )
+    async with database.write() as session:
+        session.add(call)
+        await session.flush()
+        session.add_all((sound, leg))
+        await session.flush()
+        session.add(said)
+    await catch_up(database, now=START)
+    async with database.read() as session:
+        for viewer, seen in ((there, [number]), (boss, [number]), (other, [])):
+            page = await search(session, "диагноз", viewer=viewer, limit=10)
+            assert [one.number for one in page.items] == seen, viewer.name
+        [found] = (await search(session, "диагноз", viewer=there, limit=10)).items
+        assert marked(found.snippet) == "Мой [диагноз]"
+        assert [one.number for one in (await search(session, NUMBER, viewer=other, limit=1)).items]
