@@ -205,7 +205,7 @@ async def _transcripts(session: AsyncSession, ids: Sequence[int]) -> _Pieces:
         col(name.account) == col(Call.account),
         col(name.external_id) == col(Call.external_id),
     )
-    came_in = (
+    came_in: Select[*tuple[Any, ...]] = (
         select(col(message.appeal_id), col(message.id), col(Call.id).label("call_id"), text)
         .join(name, col(name.message_id) == col(message.id))
         .join(Call, of_call)
@@ -213,7 +213,7 @@ async def _transcripts(session: AsyncSession, ids: Sequence[int]) -> _Pieces:
         .join(said, col(said.attachment_id) == col(file.id))
         .where(col(message.appeal_id).in_(ids), col(Call.appeal_id).is_(None))
     )
-    of_ours = (
+    of_ours: Select[*tuple[Any, ...]] = (
         select(col(Call.appeal_id), null().label("id"), col(Call.id).label("call_id"), text)
         .join(file, col(file.call_id) == col(Call.id))
         .join(said, col(said.attachment_id) == col(file.id))
