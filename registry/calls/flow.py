@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from registry.calls.hearing import Arrived, LeftMessage, LeftQueue, Pressed, Rang, Waits
 from registry.calls.here import Here, ask_language, asked_again, change_language, once_more
-from registry.calls.script import HangUp, Talk
+from registry.calls.script import HangUp, LeaveQueue, Talk
 from registry.calls.steps import (
     ANNOUNCEMENT,
     CHANGE_KEY,
@@ -78,6 +78,8 @@ def follow(call: Call, heard: ToFollow, facts: Facts) -> Turn:
         return _too_late(here, heard)
     if _is_fetched(call) and isinstance(heard, Rang | Pressed | Waits):
         return Turn(script=here.ask(WAIT, "music", seconds=1).script)
+    if call.state == "message" and _is_in_queue(heard):
+        return Turn(script=(LeaveQueue(),))  # what they were told was lost
     match heard:
         case Rang():
             return _begin(here) if call.step == START else _again(here)
@@ -102,10 +104,27 @@ def room_of(call_id: int) -> str:
     return f"call-{call_id}"
 
 
+def after_room(call: Call) -> str:
+    """The step at which the citizen arrives when they have left the room that they came to last.
+
+    Each stay in a room has its own: what is told of one late, or twice, does not end the next.
+    """
+    return _after(int(call.facts.get("stay", 1)))
+
+
+def _after(stay: int) -> str:
+    return TALKED if stay == 1 else f"{TALKED}.{stay}"
+
+
 def _is_fetched(call: Call) -> bool:
     """Whether somebody has taken their call, and they are on the way from the queue to the room."""
     was_in_queue = call.direction == "in" or call.answered_at is not None
     return call.state == "talking" and call.step != ROOM and was_in_queue
+
+
+def _is_in_queue(heard: ToFollow) -> bool:
+    """Whether it is heard from the provider's queue."""
+    return isinstance(heard, Waits) or (isinstance(heard, Pressed) and heard.step == WAIT)
 
 
 def _here(call: Call, facts: Facts) -> Here:
@@ -264,7 +283,9 @@ def _arrived(here: Here, step: str) -> Turn:
         # They were moved: to the room, where nobody was, or away from it, to another team.
         said = "please_wait" if step == ROOM else "transferred"
         return enter_again(here, said if call.step in {ROOM, TALKED} else "please_wait")
-    if step == TALKED and call.state == "talking":
+    if call.state == "talking" and step.startswith(TALKED) and call.step != ROOM:
+        return enter_again(here, "transferred")  # somebody else is there for them already
+    if call.state == "talking" and step == after_room(call):
         return here.part()
     return _again(here)
 
@@ -276,8 +297,13 @@ def _greet(here: Here) -> Turn:
 
 
 def _into_room(here: Here) -> Turn:
-    talk = Talk(room=room_of(here.call.id), step=TALKED, ends_room=True, recorded=here.recorded)
-    return here.without("tries", "then").turn(talk, step=ROOM, state="talking")
+    stay = int(here.kept.get("stay", 0))
+    if not (here.call.state == "talking" and here.call.step == ROOM):
+        stay += 1
+    talk = Talk(
+        room=room_of(here.call.id), step=_after(stay), ends_room=True, recorded=here.recorded
+    )
+    return here.without("tries", "then").keeping(stay=stay).turn(talk, step=ROOM, state="talking")
 
 
 def _left_queue(here: Here, heard: LeftQueue) -> Turn:

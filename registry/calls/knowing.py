@@ -9,7 +9,7 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.calls.hearing import Arrived, Heard, Pressed, Rang, Waits
-from registry.calls.steps import WAIT
+from registry.calls.steps import ROOM, TALKED, WAIT
 from registry.calls.tables import Call
 from registry.current_office import Office
 from registry.ids import parse_id
@@ -57,7 +57,9 @@ def _made(heard: Heard, office: Office) -> Call:
     match heard:
         case Pressed(step=step) if step != WAIT:
             call.step = step
-        case Pressed() | Arrived(step="room" | "talked"):
+        case Arrived(step=step) if step != ROOM and not step.startswith(TALKED):
+            pass
+        case Pressed() | Arrived():
             _stands_in_queue(call, since=heard.at)
         case Waits():
             _stands_in_queue(call, since=heard.at - timedelta(seconds=heard.seconds))

@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.calls import duty
 from registry.calls.ending import finish
-from registry.calls.flow import room_of
+from registry.calls.flow import after_room, room_of
 from registry.calls.hearing import HowEnded
 from registry.calls.locking import tell_screens
 from registry.calls.matters import note_call
@@ -140,7 +140,7 @@ async def _leave_alone(session: AsyncSession, call: Call, leg: CallLeg, *, now: 
     call.state = "parted"
     if leg.kind == "consult" and call.external_id is not None:
         # Only of the operator's side that answered first the provider knows to end the room.
-        await order(session, call, Move(call=call.external_id, step=TALKED), now=now)
+        await order(session, call, Move(call=call.external_id, step=after_room(call)), now=now)
 
 
 async def dismiss(

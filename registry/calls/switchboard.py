@@ -15,7 +15,7 @@ from registry.calls.answering import answered
 from registry.calls.call_backs import place_of, want_call_back
 from registry.calls.circumstances import facts_of
 from registry.calls.ending import left_voice
-from registry.calls.flow import ToFollow, follow
+from registry.calls.flow import ToFollow, after_room, follow
 from registry.calls.hearing import (
     Anything,
     Arrived,
@@ -33,7 +33,7 @@ from registry.calls.matching import match, needless, planned
 from registry.calls.ordering import hang_up_citizen
 from registry.calls.recording import recorded
 from registry.calls.script import HangUp, Script
-from registry.calls.steps import START, TALKED
+from registry.calls.steps import START
 from registry.calls.tables import Call
 from registry.calls.texting import send_links
 from registry.calls.turns import (
@@ -133,7 +133,8 @@ async def _go_on(
     facts = await facts_of(session, call, now=now)
     if call.ended_at is None and call.step == START:
         call.urgent = facts.urgent
-    if isinstance(heard, Arrived) and heard.step == TALKED and await is_being_given(session, call):
+    has_left = isinstance(heard, Arrived) and heard.step == after_room(call)
+    if has_left and await is_being_given(session, call):
         # Whoever they talked with is cut off, and the colleague has not taken them over.
         await clear(session, call, now=now)
         leave_room(call, now=now)

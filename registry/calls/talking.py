@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from registry.appeals.choices import check_team
 from registry.calls import duty
 from registry.calls.agents import is_reachable
-from registry.calls.flow import room_of
+from registry.calls.flow import after_room, room_of
 from registry.calls.hearing import HowEnded
 from registry.calls.leaving import (
     dismiss,
@@ -30,7 +30,6 @@ from registry.calls.locking import lock_switchboard, tell_screens
 from registry.calls.matters import note_call
 from registry.calls.ordering import hang_up_leg, order
 from registry.calls.orders import Hold, Move, Release
-from registry.calls.steps import TALKED
 from registry.calls.tables import Call, CallBack, CallLeg
 from registry.errors import BadValue, NotFound, RegistryError
 from registry.models import Operator
@@ -189,7 +188,7 @@ async def _hand_over(
 ) -> None:
     """Out of the room and into the queue, where the citizen hears music until somebody answers."""
     assert call.external_id is not None  # they talk
-    await order(session, call, Move(call=call.external_id, step=TALKED), now=now)
+    await order(session, call, Move(call=call.external_id, step=after_room(call)), now=now)
     await step_out(session, call, leg, spoke=True, now=now)
     await hang_up_leg(session, call, leg, now=now)
     leave_room(call, now=now)

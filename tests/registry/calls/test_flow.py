@@ -436,7 +436,7 @@ def test_whoever_says_nothing_after_the_beep_has_left_no_message() -> None:
 
 KEYS = st.sampled_from(["", "0", "1", "2", "3", "4", "9", "*", "#"])
 STEPS = [START, LANGUAGE, ANNOUNCEMENT, CLOSED, MENU, NOTICE, WAIT, OFFER, HELLO, ROOM, TALKED,
-         MESSAGE, PARTED, "unheard of"]  # fmt: skip
+         "talked.2", MESSAGE, PARTED, "unheard of"]  # fmt: skip
 STATES = ["menu", "waiting", "ringing", "talking", "message", "parted", "ended"]
 OFFICES = st.fixed_dictionaries(
     {
@@ -520,7 +520,14 @@ def _events(draw: st.DrawFn) -> Any:
     step=st.sampled_from(STEPS),
     direction=st.sampled_from(["in", "out"]),
     kept=st.sampled_from(
-        [{}, {"tries": 3}, {"then": WAIT}, {"then": NOTICE, "changes": 3}, {"then": OFFER}]
+        [
+            {},
+            {"tries": 3},
+            {"then": WAIT},
+            {"then": NOTICE, "changes": 3},
+            {"then": OFFER},
+            {"stay": 2},
+        ]
     ),
     event=_events(),
 )
@@ -558,3 +565,12 @@ def test_every_line_that_is_heard_has_its_words(office: dict[str, Any], keys: li
             caller.goes_on()
         names |= set(caller.prompts)
     assert names <= {*prompt_words(), OF_THE_OFFICE, MUSIC}
+
+
+def test_whoever_asks_again_in_the_queue_to_leave_a_message_is_let_out_of_it_again() -> None:
+    caller = Caller(remembered="ru").rings().goes_on()
+    caller.presses("2")
+    assert caller.heard == (LeaveQueue(),)
+    again = {"account": "main", "call": "CA1", "at": caller.facts.now}
+    assert caller.hears(Pressed(**again, step=WAIT, digits="2")).heard == (LeaveQueue(),)
+    assert caller.hears(Waits(**again, seconds=9)).heard == (LeaveQueue(),)

@@ -6,9 +6,10 @@ from sqlmodel import select
 from registry.calls import legs, talking
 from registry.calls.agents import set_state
 from registry.calls.call_backs import want_call_back
-from registry.calls.hearing import HowEnded
+from registry.calls.hearing import Anything, Arrived, HowEnded, LegAnswered
 from registry.calls.orders import Dial, Hold, Release
-from registry.calls.switchboard import decision
+from registry.calls.script import Queue, Script, Talk
+from registry.calls.switchboard import decision, hear
 from registry.calls.tables import CallBack
 from registry.calls.talking import BeingCalled, NobodyAsked, NotFree, NotTalking, OnTheLine
 from registry.db import Database
@@ -125,6 +126,36 @@ async def test_a_caller_is_given_to_a_colleague_who_answers(exchange: Exchange) 
     side = await exchange.answers(daniyar)
     assert exchange.in_room(caller) == [side]
     assert (await exchange.call(caller)).operator_id == daniyar
+
+
+async def test_that_they_left_the_first_room_ends_no_other_however_late_it_is_told(
+    exchange: Exchange,
+) -> None:
+    aigul = await exchange.hires("Aigul")
+    caller, _ = await _talks(exchange, aigul)
+    daniyar = await exchange.hires("Daniyar")
+    left = Arrived(account="main", call=caller.sid, at=exchange.now, step=caller.after_room)
+    await exchange.does(talking.transfer_to, aigul, daniyar)
+    side = exchange.rung(daniyar, await exchange.legs())
+    assert side is not None
+    assert side.leg is not None
+    about = {"account": "main", "call": side.sid, "at": exchange.now}
+    await _hear(exchange, LegAnswered(**about, leg=side.leg))
+    # The caller is on the way to them.
+    assert isinstance((await _hear(exchange, left))[-1], Queue)
+    assert (await exchange.call(caller)).state == "talking"
+    await exchange.carry()
+    assert caller.room is not None
+    assert isinstance((await _hear(exchange, left))[-1], Talk)
+    assert (await exchange.call(caller)).state == "talking"
+    assert (await exchange.agent(daniyar)).state == "busy"
+
+
+async def _hear(exchange: Exchange, heard: Anything) -> Script:
+    """Somebody tells it late, or again: nobody follows what is answered."""
+    script = await hear(exchange.database, heard, office=exchange.office, now=exchange.now)
+    assert script is not None
+    return script
 
 
 async def test_whom_the_colleague_does_not_answer_waits_for_anybody(exchange: Exchange) -> None:
