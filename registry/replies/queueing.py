@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlmodel import select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.access import visible_to
@@ -20,6 +20,7 @@ from registry.operators import Principal
 from registry.replies.asked import Reply
 from registry.replies.collisions import check_colleagues
 from registry.replies.planning import Plan, kinds_of, planned, stored
+from registry.replies.putting_right import QUEUED
 from registry.replies.snapshots import difference, snapshot
 from registry.replies.ways import Accounts, Kind, Way, carried_by, find_way, hold_way
 from registry.types import DeliveryState
@@ -155,10 +156,17 @@ def _key(appeal: Appeal, key: str) -> str:
 
 
 async def _earlier(session: AsyncSession, appeal: Appeal, key: str, digest: str) -> Message | None:
-    """The message of this request, if it came before. Raises: KeyReused."""
+    """The message of this request, if it came before, wherever it has gone since.
+
+    Raises: KeyReused, TakenBackAlready.
+    """
     found = await session.exec(
-        select(Message).where(
-            Message.appeal_id == appeal.id, Message.idempotency_key == _key(appeal, key)
+        select(Message)
+        .join(JournalEntry, col(JournalEntry.message_id) == col(Message.id))
+        .where(
+            JournalEntry.appeal_id == appeal.id,
+            JournalEntry.event == QUEUED,
+            Message.idempotency_key == _key(appeal, key),
         )
     )
     earlier = found.one_or_none()
@@ -184,7 +192,7 @@ async def _note(
 ) -> None:
     """Write down the reply with all that it changes, so that it can be taken back."""
     entry = JournalEntry(
-        at=now, event="message.queued", actor=by.actor, appeal_id=appeal.id, message_id=message.id
+        at=now, event=QUEUED, actor=by.actor, appeal_id=appeal.id, message_id=message.id
     )
     before = snapshot(appeal)
     data = _note_reply(appeal, now=now)

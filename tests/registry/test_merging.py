@@ -40,6 +40,7 @@ from registry.states import Outcome, Status
 from registry.types import AccountKey
 from tests.registry.desk import hire, receive
 from tests.registry.samples import START, message, sender
+from tests.registry.test_taking_back import reply
 from tests.registry.test_work import appeal, change, is_now, journal, of, take_back, teams
 
 ALMATY = ZoneInfo("Asia/Almaty")
@@ -331,6 +332,22 @@ async def test_a_reply_under_way_is_settled_where_its_message_went(database: Dat
 
 
 # --- At once ------------------------------------------------------------------------------------
+
+
+async def test_a_reply_that_is_asked_for_again_is_the_same_one_wherever_it_went(
+    database: Database,
+) -> None:
+    """The answer to the request was lost, and a colleague merged or split meanwhile."""
+    dana = await hire(database, "Dana")
+    first, second = await two_of_one(database)
+    sent = await reply(database, first, dana)
+    key = await merge(database, first, second, dana)
+    assert (await reply(database, first, dana)).id == sent.id
+    await take_back(database, key, dana)
+    await write(database, "лужа", after=3)
+    await split(database, first, {"лужа", sent.text}, dana)
+    assert (await reply(database, first, dana)).id == sent.id
+    assert len([one for one in await texts(database, first) if one == sent.text]) == 0
 
 
 async def test_a_message_that_comes_during_a_merge_is_in_one_of_the_two_and_counted(
