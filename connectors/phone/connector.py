@@ -8,12 +8,12 @@ from datetime import datetime
 from importlib.util import find_spec
 from typing import Annotated, ClassVar, Self, TypeAlias
 
-from pydantic import AfterValidator, ConfigDict, SecretStr, model_validator
+from pydantic import AfterValidator, SecretStr, model_validator
 
 from connectors.base import AccountSettings, Answer, Context, Diagnosis, Misconfigured, Rejected
 from connectors.kit.keys import ApiBase, matching
-from connectors.kit.twilio import TWILIO, Client, unusable_hook
-from connectors.kit.twilio_webhooks import Signatures
+from connectors.kit.twilio import TWILIO, unusable_hook
+from connectors.kit.twilio_account import TwilioConnector, TwilioSettings
 from connectors.phone.addresses import WITH_DOCUMENT, Addresses
 from connectors.phone.entrances import entrance_of, point
 from connectors.phone.fallback import voicemail
@@ -40,18 +40,6 @@ TIMEOUT = 6.0
 """Seconds to wait for Twilio's API. A caller waits as well, and an order asks it three times at
 most within its lease."""
 
-_AccountSid: TypeAlias = Annotated[
-    str,
-    matching(
-        r"AC[0-9a-f]{32}", "AC and 32 digits are needed, as the Console's first page shows them"
-    ),
-]
-_AuthToken: TypeAlias = Annotated[
-    SecretStr,
-    matching(
-        r"[!-~]{8,128}", "the Auth Token of the Console's first page is needed, without blanks"
-    ),
-]
 _KeySid: TypeAlias = Annotated[
     str, matching(r"(SK[0-9a-f]{32})?", "SK and 32 digits are needed: the SID of an API key")
 ]
@@ -64,14 +52,9 @@ _ApplicationSid: TypeAlias = Annotated[
 ]
 
 
-class PhoneSettings(AccountSettings):
+class PhoneSettings(TwilioSettings):
     """`[channels.phone.<account>]`."""
 
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    account_sid: _AccountSid
-    auth_token: _AuthToken
-    """Opens the account, and signs what Twilio delivers."""
     number: Annotated[str, AfterValidator(own_number)]
     """Ours, that citizens call and see."""
     api_key_sid: _KeySid = ""
@@ -88,45 +71,21 @@ class PhoneSettings(AccountSettings):
         return self
 
 
-class PhoneConnector:
+class PhoneConnector(TwilioConnector):
     """One number of ours."""
 
     name: ClassVar[str] = "phone"
     capabilities: Capabilities = SPOKEN
     Settings: ClassVar[type[AccountSettings]] = PhoneSettings
-    kept_headers: ClassVar[frozenset[str]] = frozenset()
     browser_sources: Mapping[str, Sequence[str]] = BROWSER_SOURCES
 
     def __init__(self, account: str, settings: AccountSettings, context: Context) -> None:
         assert isinstance(settings, PhoneSettings)
-        self.account = account
+        super().__init__(account, settings, context, api_base=settings.api_base, timeout=TIMEOUT)
         self._settings = settings
-        self._context = context
-        token = settings.auth_token.get_secret_value()
-        self._addresses = Addresses(context.hook(self.name, account))
-        self._signatures = Signatures(token, self._addresses.hook)
-        self._client = Client(
-            settings.account_sid,
-            token,
-            account=f"{self.name}.{account}",
-            api_base=settings.api_base,
-            timeout=TIMEOUT,
-        )
-
-    @property
-    def timeout(self) -> float:
-        """Seconds to wait for Twilio's answer."""
-        return self._client.timeout
-
-    @timeout.setter
-    def timeout(self, seconds: float) -> None:
-        self._client.timeout = seconds
+        self._addresses = Addresses(self._hook)
 
     # --- Receiving -------------------------------------------------------------------------------
-
-    def verify(self, envelope: Envelope) -> None:
-        """Compare the signature over our public address and the whole form."""
-        self._signatures.verify(envelope)
 
     def normalize(self, envelope: Envelope) -> Sequence[Inbound]:
         """A call that begins, or a voicemail."""
@@ -203,7 +162,7 @@ class PhoneConnector:
 
         An address that somebody entered stays: `check` tells what to change.
         """
-        unusable = unusable_hook(self._addresses.hook, self._settings.api_base)
+        unusable = unusable_hook(self._hook, self._settings.api_base)
         if unusable is not None:
             raise unusable
         found = await entrance_of(self._client, self._settings.number)
@@ -218,10 +177,6 @@ class PhoneConnector:
             api_base=self._settings.api_base,
             softphone=bool(self._settings.api_key_sid),
         )
-
-    async def close(self) -> None:
-        """Let go of the connections; idempotent."""
-        await self._client.close()
 
 
 CONNECTOR = PhoneConnector

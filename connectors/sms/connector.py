@@ -5,14 +5,14 @@ Twilio's library is imported when the account first calls Twilio, never to recei
 
 from collections.abc import AsyncIterator, Sequence
 from importlib.util import find_spec
-from typing import Annotated, ClassVar, TypeAlias
+from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, Field
 
 from connectors.base import AccountSettings, Answer, Context, Diagnosis
-from connectors.kit.keys import ApiBase, matching
-from connectors.kit.twilio import TIMEOUT, TWILIO, Client, unusable_hook
-from connectors.kit.twilio_webhooks import Signatures
+from connectors.kit.keys import ApiBase
+from connectors.kit.twilio import TIMEOUT, TWILIO, unusable_hook
+from connectors.kit.twilio_account import TwilioConnector, TwilioSettings
 from connectors.sms.entrances import entrances, point
 from connectors.sms.health import diagnose
 from connectors.sms.limits import DEFAULT, WITH_FILES
@@ -34,28 +34,9 @@ if find_spec("twilio") is None:
     raise ModuleNotFoundError("No module named 'twilio'", name="twilio")
 
 
-_AccountSid: TypeAlias = Annotated[
-    str,
-    matching(
-        r"AC[0-9a-f]{32}", "AC and 32 digits are needed, as the Console's first page shows them"
-    ),
-]
-_AuthToken: TypeAlias = Annotated[
-    SecretStr,
-    matching(
-        r"[!-~]{8,128}", "the Auth Token of the Console's first page is needed, without blanks"
-    ),
-]
-
-
-class SmsSettings(AccountSettings):
+class SmsSettings(TwilioSettings):
     """`[channels.sms.<account>]`."""
 
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    account_sid: _AccountSid
-    auth_token: _AuthToken
-    """Opens the account, and signs what Twilio delivers."""
     sender: Annotated[str, AfterValidator(own_sender)] = Field(alias="from")
     """The key `from`: our number, short code or name, or a messaging service's sid."""
     mms: bool = False
@@ -63,48 +44,23 @@ class SmsSettings(AccountSettings):
     api_base: ApiBase = TWILIO
 
 
-class SmsConnector:
+class SmsConnector(TwilioConnector):
     """One sender of ours."""
 
     name: ClassVar[str] = "sms"
     capabilities: Capabilities = DEFAULT
     Settings: ClassVar[type[AccountSettings]] = SmsSettings
-    kept_headers: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, account: str, settings: AccountSettings, context: Context) -> None:
         assert isinstance(settings, SmsSettings)
-        self.account = account
+        super().__init__(account, settings, context, api_base=settings.api_base, timeout=TIMEOUT)
         self.capabilities = WITH_FILES if settings.mms else DEFAULT
         self._settings = settings
-        self._context = context
-        token = settings.auth_token.get_secret_value()
-        self._hook = context.hook(self.name, account)
-        self._signatures = Signatures(token, self._hook)
         self._sender = settings.sender
         service = kind_of(settings.sender) is SenderKind.SERVICE
         self._ours = None if service else settings.sender
-        self._client = Client(
-            settings.account_sid,
-            token,
-            account=f"{self.name}.{account}",
-            api_base=settings.api_base,
-            timeout=TIMEOUT,
-        )
-
-    @property
-    def timeout(self) -> float:
-        """Seconds to wait for Twilio's answer."""
-        return self._client.timeout
-
-    @timeout.setter
-    def timeout(self, seconds: float) -> None:
-        self._client.timeout = seconds
 
     # --- Receiving -------------------------------------------------------------------------------
-
-    def verify(self, envelope: Envelope) -> None:
-        """Compare the signature over our public address and the whole form."""
-        self._signatures.verify(envelope)
 
     def normalize(self, envelope: Envelope) -> Sequence[Inbound]:
         """Read one message or one report."""
@@ -158,10 +114,6 @@ class SmsConnector:
             hook=self._hook,
             api_base=self._settings.api_base,
         )
-
-    async def close(self) -> None:
-        """Let go of the connections; idempotent."""
-        await self._client.close()
 
 
 CONNECTOR = SmsConnector
