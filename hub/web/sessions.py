@@ -84,10 +84,13 @@ def is_same_origin(request: web.Request) -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site == "same-origin"
-    origin = urlsplit(request.headers.get(hdrs.ORIGIN, ""))
+    try:
+        origin = urlsplit(request.headers.get(hdrs.ORIGIN, "")).netloc
+    except ValueError:
+        return False
     public = urlsplit(request.config_dict[SETTINGS].public_url)
     # Behind a proxy the scheme of the request is not the browser's.
-    return bool(origin.netloc) and origin.netloc in {request.host, public.netloc}
+    return bool(origin) and origin in {request.host, public.netloc}
 
 
 def client_address(request: web.Request) -> str:

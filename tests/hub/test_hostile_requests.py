@@ -33,6 +33,18 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+HEADERS = (
+    ("Origin", "http://["),
+    ("Cookie", "__Host-session=\udcff; language=\udcff; __Host-journey=\udcff"),
+    ("X-CSRF-Token", "\udcff"),
+    ("Authorization", "Bearer \udcff"),
+    ("User-Agent", "\udcff" * 1000),
+    ("Accept-Language", "\udcff;q=" + "9" * 400),
+    ("Content-Type", "application/x-www-form-urlencoded; charset=\udcff"),
+    ("Sec-Fetch-Site", "\udcff"),
+)
+
+
 @pytest.fixture
 async def office(database_url: str, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Office]:
     settings = Settings.model_validate(
@@ -79,3 +91,16 @@ async def test_a_number_that_no_database_holds_is_a_field_at_fault(office: Offic
         method, address = route.split()
         answer = await office.ask(boss, method, address, body=body)
         assert answer.status == 400, (route, answer.text)
+
+
+async def test_no_header_is_a_bug_of_ours(office: Office) -> None:
+    boss = await office.employ("Saule", Role.ADMIN)
+    key = f"__Host-session={boss.key}"
+    wrong = []
+    for name, value in HEADERS:
+        headers = {"Cookie": key, "X-CSRF-Token": boss.csrf, name: value}
+        for method, path in (("POST", "/signin"), ("GET", "/account"), ("PATCH", "/api/v1/me")):
+            async with office.client.request(method, path, headers=headers) as answer:
+                if answer.status >= 500:
+                    wrong.append(f"{method} {path} with {name}: {value!r}: {answer.status}")
+    assert not wrong, "\n".join(wrong)
