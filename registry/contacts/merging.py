@@ -81,7 +81,8 @@ async def merge_contacts(
 async def unmerge_contacts(
     session: AsyncSession, merge_id: int, *, by: Principal, now: datetime
 ) -> tuple[Contact, int]:
-    """Give back what went, and nothing that came since; the contact that is back, and the entry.
+    """Give back what went, and of what came since what was written from there; the contact that is
+    back, and the entry.
 
     Raises: NotFound, NotUndoable, ConcernsOthers.
     """
@@ -120,6 +121,7 @@ async def _part(
         )
     for name, table in _BELONGINGS.items():
         await _give(session, table, merge.moved.get(name, []), of=into, to=gone)
+    await _give_what_was_said(session, merge.moved.get("points", []), of=into, to=gone)
     if [into.name] == merge.moved.get("name"):
         into.name = None
     gone.merged_into_id = None
@@ -177,3 +179,24 @@ async def _give(
             .where(table.id.in_([int(id_) for id_ in ids]), table.contact_id == of.id)
             .values(contact_id=to.id)
         )
+
+
+async def _give_what_was_said(
+    session: AsyncSession, points: Sequence[str], *, of: Contact, to: Contact
+) -> None:
+    """Give the conversations at these points as well, and all appeals in the one's conversations
+    that are the other's: they were opened since."""
+    await session.exec(
+        update(Conversation)
+        .where(
+            col(Conversation.contact_id) == of.id,
+            col(Conversation.point_id).in_([int(id_) for id_ in points]),
+        )
+        .values(contact_id=to.id)
+    )
+    theirs = select(Conversation.id).where(Conversation.contact_id == to.id)
+    await session.exec(
+        update(Appeal)
+        .where(col(Appeal.contact_id) == of.id, col(Appeal.conversation_id).in_(theirs))
+        .values(contact_id=to.id)
+    )

@@ -323,6 +323,28 @@ async def test_a_merge_undone_gives_back_what_went_and_leaves_what_came(
         await unmerge(database, 7, dana)
 
 
+async def test_what_somebody_wrote_while_they_were_merged_is_theirs_once_it_is_undone(
+    database: Database,
+) -> None:
+    dana = await hire(database, "Dana")
+    await write_in(database, "700")
+    old = await write_in(database, "701")
+    gone, stays = await person(database, "701"), await person(database, "700")
+    merged, _ = await merge(database, gone, stays, dana)
+    await is_now(database, old, status="closed")
+    again = await write_in(database, "701", external_id="2")
+    elsewhere = await write_in(database, "701", external_id="3", account="second")
+    own = await write_in(database, "700", external_id="4", account="second")
+    await unmerge(database, merged.id, dana)
+    assert [one.number for one in (await card(database, gone, dana)).appeals] == [
+        elsewhere, again, old,
+    ]  # fmt: skip
+    assert (await appeal(database, own)).contact_id == stays
+    await is_now(database, elsewhere, status="closed")
+    next_one = await write_in(database, "701", external_id="5", account="second")
+    assert (await appeal(database, next_one)).contact_id == gone
+
+
 async def test_a_merge_is_undone_by_its_key_and_after_a_later_one(database: Database) -> None:
     dana = await hire(database, "Dana")
     for citizen in ("700", "701", "702"):
