@@ -19,11 +19,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from registry import one_hop
 from registry.carriers import (
     BUSY_SECONDS,
     CONNECT_SECONDS,
     PRAGMAS,
     QUERY_SECONDS,
+    STATEMENTS,
     Carrier,
     PostgresqlCarrier,
     SqliteCarrier,
@@ -151,7 +153,14 @@ def _sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
 
 def _sqlite_engine(url: str, *, pool: int, immediate: bool) -> AsyncEngine:
     engine = create_async_engine(
-        url, pool_size=pool, max_overflow=0, connect_args={"timeout": BUSY_SECONDS}
+        url,
+        pool_size=pool,
+        max_overflow=0,
+        connect_args={
+            "timeout": BUSY_SECONDS,
+            "cached_statements": STATEMENTS,
+            "async_creator_fn": one_hop.connect,
+        },
     )
 
     def on_connect(connection: Any, _record: Any) -> None:
