@@ -6,7 +6,7 @@ drawn from a seed. Used by the tests, and by the bench that measures how long a 
 
 import heapq
 import statistics
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
@@ -57,15 +57,23 @@ class Outcome:
 
     def fairness(self) -> dict[str, dict[str, float]]:
         """How waits are spread among those of a language."""
-        return {
-            language: {
-                "calls": len(found),
-                "p50": round(statistics.median(found), 1),
-                "p90": round(sorted(found)[int(len(found) * 0.9)], 1),
-                "longest": round(max(found), 1),
-            }
-            for language, found in sorted(self.waits.items())
+        return spread((name, wait) for name, found in self.waits.items() for wait in found)
+
+
+def spread(waits: Iterable[tuple[str, float]]) -> dict[str, dict[str, float]]:
+    """How waits are spread among those of a language, from pairs of both; in seconds."""
+    by_language: dict[str, list[float]] = {}
+    for language, wait in waits:
+        by_language.setdefault(language, []).append(wait)
+    return {
+        language: {
+            "calls": len(found),
+            "p50": round(statistics.median(found), 1),
+            "p90": round(sorted(found)[int(len(found) * 0.9)], 1),
+            "longest": round(max(found), 1),
         }
+        for language, found in sorted(by_language.items())
+    }
 
 
 class Simulation:
