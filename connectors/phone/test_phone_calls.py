@@ -12,6 +12,7 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from connectors.base import PAST, Context, Malformed, Rejected, Uncertain, Unreachable
+from connectors.phone.conftest import CITIZEN, calls, leaves_message
 from connectors.phone.connector import PhoneConnector, PhoneSettings
 from connectors.phone.sandbox import API_KEY_SECRET, API_KEY_SID, PhoneSandbox
 from connectors.testing.contract import PUBLIC_URL
@@ -56,7 +57,6 @@ from registry.types import (
     utc_now,
 )
 
-CITIZEN = "+77015550142"
 MORNING = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 ROOM = "call-5512"
 MUSIC = Play("https://hub.example.kz/prompts/music.wav")
@@ -184,7 +184,7 @@ async def test_a_caller_waits_talks_is_held_and_hangs_up(
         Ring(leg="7", device="client:operator-17", shown=CITIZEN, seconds=20, first=True)
     )
     await twilio.idle()
-    assert operator.shown == "client:77015550142"
+    assert operator.shown == f"client:{CITIZEN[1:]}"
     await operator.answer()
     answered = exchange.last(LegAnswered)
     assert (answered.leg, answered.call) == ("7", leg)
@@ -224,7 +224,7 @@ async def test_a_room_goes_on_without_whoever_was_released(
     ):
         legs.append(await phone.carry(Ring(leg=str(number), device=at, shown=CITIZEN, seconds=20)))
         await twilio.idle()
-        assert device.shown == (NUMBER if at.startswith("sip:") else "client:77015550142")
+        assert device.shown == (NUMBER if at.startswith("sip:") else f"client:{CITIZEN[1:]}")
         await device.answer()
     await phone.carry(Move(call=exchange.last(Rang).call, step="room"))
     await twilio.idle()
@@ -245,8 +245,7 @@ async def test_what_is_pressed_is_heard_and_silence_too(
 ) -> None:
     menu = (Ask(step="menu", sounds=(Say("Нажмите", "ru"),), seconds=5),)
     exchange.says = {Rang: menu, Pressed: menu}
-    citizen = twilio.caller(CITIZEN)
-    await citizen.call()
+    citizen = await calls(twilio)
     await citizen.press("3")
     await citizen.press("#")
     await twilio.pass_time(20)
@@ -261,8 +260,7 @@ async def test_who_leaves_the_queue_by_a_key_is_not_moved(
 ) -> None:
     waiting(exchange)
     exchange.says |= {Pressed: (LeaveQueue(),), LeftQueue: (GoOn("parted"),), Arrived: (HangUp(),)}
-    citizen = twilio.caller(CITIZEN)
-    await citizen.call()
+    citizen = await calls(twilio)
     await citizen.press("1")
     await twilio.pass_time(1)
     left = exchange.last(LeftQueue)
@@ -276,8 +274,7 @@ async def test_a_voicemail_is_a_message_whose_sound_can_be_fetched_and_forgotten
 ) -> None:
     exchange.says = {Rang: (TakeMessage(seconds=60),), LeftMessage: (HangUp(),)}
     twilio.next_sound = b"ID3 a voice"
-    citizen = twilio.caller(CITIZEN)
-    await citizen.call()
+    citizen = await calls(twilio)
     await twilio.pass_time(1)
     await citizen.say(seconds=8)
     await twilio.pass_time(8)
@@ -338,8 +335,7 @@ async def test_a_caller_can_be_refused_before_they_pay(
     phone: PhoneConnector, twilio: PhoneSandbox, exchange: Exchange
 ) -> None:
     exchange.says = {Rang: (Refuse(busy=True),)}
-    citizen = twilio.caller(CITIZEN)
-    await citizen.call()
+    citizen = await calls(twilio)
     await twilio.pass_time(1)
     assert citizen.status == "busy"
     assert exchange.last(Ended).how is HowEnded.BUSY
@@ -536,13 +532,7 @@ async def test_past_calls_are_the_citizens_with_their_voicemails(
     await twilio.pass_time(3600)
     since = twilio.time()
     for number in ("anonymous", CITIZEN):
-        caller = twilio.caller(number)
-        await caller.call()
-        await twilio.pass_time(1)
-        await caller.say(seconds=5)
-        await twilio.pass_time(5)
-        await caller.hang_up()
-        await twilio.pass_time(10)
+        await leaves_message(twilio, number)
     await phone.carry(RINGS)
     await phone.carry(DIALS)
     past = await phone.past_calls(since)
@@ -619,13 +609,7 @@ async def test_a_past_call_is_the_messages_that_its_own_deliveries_were(
     for number in (CITIZEN, "anonymous"):
         exchange.read.clear()
         since = twilio.time()
-        citizen = twilio.caller(number)
-        await citizen.call()
-        await twilio.pass_time(1)
-        await citizen.say(seconds=5)
-        await twilio.pass_time(5)
-        await citizen.hang_up()
-        await twilio.pass_time(10)
+        await leaves_message(twilio, number)
         (past,) = await phone.past_calls(since)
         body = msgspec.json.encode(past)
         again = phone.normalize(delivery_to("phone", body, action=PAST))
@@ -670,8 +654,7 @@ async def test_the_fallback_takes_a_voicemail_that_is_found_afterwards(
     twilio.numbers[NUMBER].voice_fallback_url = twilio.static(document.body.decode())
     twilio.kept_sounds[kazakh] = 8.0
     exchange.fail_next(Failure.reset_before(), times=None)
-    citizen = twilio.caller(CITIZEN)
-    await citizen.call()
+    citizen = await calls(twilio)
     await twilio.pass_time(60)
     assert citizen.transcript[0] == kazakh
     assert citizen.transcript[1].startswith("Извините")
@@ -697,8 +680,7 @@ async def test_a_hub_that_is_back_is_told_of_the_fallbacks_voicemail_at_once(
     document = phone.fallback({})
     twilio.numbers[NUMBER].voice_fallback_url = twilio.static(document.body.decode())
     exchange.fail_next(Failure.reset_before())
-    citizen = twilio.caller(CITIZEN)
-    await citizen.call()
+    citizen = await calls(twilio)
     await twilio.pass_time(60)
     await citizen.say(seconds=9)
     await twilio.pass_time(10)

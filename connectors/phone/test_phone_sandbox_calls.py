@@ -5,19 +5,17 @@ from functools import partial
 
 import pytest
 
+from connectors.phone.conftest import CITIZEN, calls
 from connectors.phone.sandbox import NUMBER, PhoneSandbox
 from connectors.phone.sandbox_time import Bell, SimulatedTime
 from connectors.testing.scripted_hub import ScriptedHub
-
-CITIZEN = "+77012223344"
 
 
 async def test_what_is_said_lasts_by_its_length(
     twilio: PhoneSandbox, scripted: ScriptedHub
 ) -> None:
     scripted.replies["/call"] = f'<Say language="ru-RU">{"а" * 140}</Say><Say>After</Say>'
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    caller = await calls(twilio)
     await twilio.pass_time(9.9)
     assert len(caller.heard) == 1
     await twilio.pass_time(0.2)
@@ -32,8 +30,7 @@ async def test_a_key_cuts_short_what_is_said_and_goes_to_the_action(
         '<Gather action="/step?at=language" numDigits="1"><Say>One or two</Say><Say>Well?</Say>'
         "</Gather>"
     )
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    caller = await calls(twilio)
     assert caller.place == "gather"
     await caller.press("2")
     (told,) = scripted.told("/step")
@@ -56,8 +53,7 @@ async def test_digits_are_gathered_until_they_are_enough(
     attributes: str, keys: str, digits: str, twilio: PhoneSandbox, scripted: ScriptedHub
 ) -> None:
     scripted.replies["/call"] = f'<Gather action="/step" {attributes}/>'
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    caller = await calls(twilio)
     for key in keys:
         if caller.leg is not None:
             await caller.press(key)
@@ -68,8 +64,7 @@ async def test_keys_with_too_long_a_pause_between_are_two_answers(
     twilio: PhoneSandbox, scripted: ScriptedHub
 ) -> None:
     scripted.replies["/call"] = '<Gather action="/step" timeout="3"/>'
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    caller = await calls(twilio)
     await caller.press("1")
     await twilio.pass_time(2)
     await caller.press("2")
@@ -87,8 +82,7 @@ async def test_who_presses_nothing_is_asked_on_only_where_the_document_says_so(
         f'<Gather action="/step" timeout="4" actionOnEmptyResult="{empty}"><Say>Press</Say>'
         "</Gather><Say>Nothing</Say>"
     )
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    caller = await calls(twilio)
     await twilio.pass_time(4)
     assert caller.place == "gather", "the seconds count from the end of what is said"
     await twilio.pass_time(1)
@@ -101,8 +95,7 @@ async def test_a_key_is_lost_when_nothing_listens(
     twilio: PhoneSandbox, scripted: ScriptedHub
 ) -> None:
     scripted.replies["/call"] = '<Say>Listen</Say><Gather action="/step" timeout="2"/>'
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    caller = await calls(twilio)
     await caller.press("1")
     await twilio.pass_time(5)
     assert not list(scripted.told("/step"))
@@ -112,8 +105,7 @@ async def test_nothing_is_asked_for_somebody_who_hung_up_at_a_question(
     twilio: PhoneSandbox, scripted: ScriptedHub
 ) -> None:
     scripted.replies["/call"] = '<Gather action="/step" actionOnEmptyResult="true"/>'
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    caller = await calls(twilio)
     await twilio.pass_time(3)
     await caller.hang_up()
     assert not list(scripted.told("/step"))
@@ -127,8 +119,7 @@ async def test_verbs_after_a_redirect_are_not_reached(
 ) -> None:
     scripted.replies["/call"] = '<Say>One</Say><Redirect method="GET">/next?a=1</Redirect><Hangup/>'
     scripted.replies["/next"] = "<Say>Two</Say>"
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    caller = await calls(twilio)
     await twilio.pass_time(5)
     assert caller.transcript == ["One", "Two"]
     assert (scripted.calls[1].method, scripted.calls[1].query["a"]) == ("GET", "1")
@@ -151,8 +142,7 @@ async def test_a_call_ends_as_the_document_says(
     content: str, status: str, seconds: str, twilio: PhoneSandbox, scripted: ScriptedHub
 ) -> None:
     scripted.replies["/call"] = content
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    caller = await calls(twilio)
     await twilio.pass_time(5)
     (told,) = scripted.told("/ended")
     assert (told["CallStatus"], told["CallDuration"]) == (status, seconds)
@@ -213,8 +203,7 @@ async def test_a_message_is_cut_off_when_it_is_too_long(
     twilio: PhoneSandbox, scripted: ScriptedHub
 ) -> None:
     scripted.replies["/call"] = RECORD
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    caller = await calls(twilio)
     await twilio.pass_time(0.5)
     await caller.say(seconds=600)
     await twilio.pass_time(61)
@@ -228,8 +217,7 @@ async def test_silence_is_a_recording_unless_the_account_keeps_none(
 ) -> None:
     scripted.replies["/call"] = RECORD
     twilio.keeps_silence = kept
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    caller = await calls(twilio)
     await twilio.pass_time(6)
     assert len(list(scripted.told("/message"))) == kept
     assert ("Nobody spoke" in caller.transcript) == (not kept)

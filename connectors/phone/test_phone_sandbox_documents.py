@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.phone import sandbox_sounds as sounds
+from connectors.phone.conftest import CITIZEN, calls
 from connectors.phone.sandbox import NUMBER, PhoneSandbox
 from connectors.phone.sandbox_interpreter import APOLOGY
 from connectors.phone.sandbox_rules import IN_QUEUE, IN_ROOM, Complaint, read
@@ -14,7 +15,6 @@ from connectors.testing.sandbox import Failure, answer
 from connectors.testing.scripted_hub import ScriptedHub
 from connectors.testing.twilio import AUTH_TOKEN, SIGNATURE_HEADER, sign
 
-CITIZEN = "+77012223344"
 HOOK = "https://hub.example.kz/call"
 
 
@@ -177,8 +177,7 @@ async def test_what_cannot_be_performed_goes_to_the_fallback_with_its_code(
     scripted.replies["/call"] = reply  # type: ignore[assignment]
     scripted.replies["/fallback"] = "<Say>One moment</Say>"
     twilio.numbers[NUMBER].voice_fallback_url = "https://hub.example.kz/fallback"
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    caller = await calls(twilio)
     (told,) = scripted.told("/fallback")
     assert (told["ErrorCode"], told["ErrorUrl"]) == (str(code), HOOK)
     (error,) = twilio.errors
@@ -190,8 +189,7 @@ async def test_without_a_fallback_an_apology_ends_the_call(
     twilio: PhoneSandbox, scripted: ScriptedHub
 ) -> None:
     scripted.replies["/call"] = "<Speak/>"
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    caller = await calls(twilio)
     assert caller.transcript == [APOLOGY]
     await twilio.pass_time(20)
     assert (caller.leg, caller.status) == (None, "completed")
@@ -226,8 +224,7 @@ async def test_a_fallback_that_leads_into_the_void_ends_the_call(
         "<Response><Redirect>https://hub.example.kz/call</Redirect></Response>"
     )
     await scripted.stop()
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    caller = await calls(twilio)
     assert caller.transcript == [APOLOGY]
 
 
@@ -236,8 +233,7 @@ async def test_twilio_waits_for_an_answer_only_so_long(
 ) -> None:
     scripted.fail_next(Failure.hang())
     twilio.patience = 0.05
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    caller = await calls(twilio)
     assert [error.code for error in twilio.errors] == [11200]
     assert caller.transcript == [APOLOGY]
 
@@ -272,8 +268,7 @@ async def test_a_file_lasts_as_long_as_it_is(twilio: PhoneSandbox, scripted: Scr
     scripted.replies["/prompts/welcome.mp3"] = answer(
         sounds.silent_mp3(8), headers={"Content-Type": "audio/mpeg"}
     )
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    caller = await calls(twilio)
     await twilio.pass_time(7.9)
     assert caller.transcript == ["https://hub.example.kz/prompts/welcome.mp3"]
     await twilio.pass_time(0.2)
@@ -294,8 +289,7 @@ async def test_a_file_that_is_not_there_or_is_no_sound_is_an_error(
 ) -> None:
     scripted.replies["/call"] = "<Play>/gone.mp3</Play>"
     scripted.replies["/gone.mp3"] = reply  # type: ignore[assignment]
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    caller = await calls(twilio)
     (error,) = twilio.errors
     assert (error.code, error.address) == (code, "https://hub.example.kz/gone.mp3")
     assert caller.transcript == [APOLOGY]

@@ -3,11 +3,12 @@
 import aiohttp
 import pytest
 
+from connectors.phone.conftest import CITIZEN, calls
 from connectors.phone.sandbox import ACCOUNT_SID, NUMBER, Phone, PhoneSandbox
 from connectors.testing.sandbox import answer
 from connectors.testing.scripted_hub import ScriptedHub
 
-CITIZEN, OPERATOR = "+77012223344", "client:operator_17"
+OPERATOR = "client:operator_17"
 ACCOUNT = f"/2010-04-01/Accounts/{ACCOUNT_SID}"
 
 
@@ -57,8 +58,7 @@ async def test_who_hangs_up_in_the_queue_is_told_of_to_the_action(
 ) -> None:
     scripted.replies["/call"] = ENQUEUE
     scripted.replies["/wait"] = '<Pause length="10"/>'
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    caller = await calls(twilio)
     await twilio.pass_time(13)
     await caller.hang_up()
     (told,) = scripted.told("/queue")
@@ -74,8 +74,7 @@ async def test_a_key_in_the_queue_can_lead_out_of_it(
     scripted.replies["/wait"] = '<Gather action="/menu" numDigits="1" timeout="9"/>'
     scripted.replies["/menu"] = "<Leave/>"
     scripted.replies["/queue"] = "<Say>We call back</Say>"
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    caller = await calls(twilio)
     await twilio.pass_time(5)
     await caller.press("1")
     assert [told["QueueResult"] for told in scripted.told("/queue")] == ["leave"]
@@ -87,8 +86,7 @@ async def test_without_an_action_the_next_verb_follows(
 ) -> None:
     scripted.replies["/call"] = '<Enqueue waitUrl="/wait">a</Enqueue><Say>Next</Say>'
     scripted.replies["/wait"] = "<Leave/>"
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    caller = await calls(twilio)
     assert caller.transcript == ["Next"]
 
 
@@ -100,8 +98,7 @@ async def test_what_cannot_be_played_to_those_who_wait_takes_them_out(
 ) -> None:
     scripted.replies["/call"] = ENQUEUE
     scripted.replies["/wait"] = reply  # type: ignore[assignment]
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    await calls(twilio)
     assert [told["QueueResult"] for told in scripted.told("/queue")] == ["error"]
     assert len(twilio.errors) == 1
 
@@ -118,8 +115,7 @@ async def test_a_document_without_sound_does_not_stop_time(
 async def test_a_full_queue_takes_nobody(twilio: PhoneSandbox, scripted: ScriptedHub) -> None:
     scripted.replies["/call"] = ENQUEUE
     twilio.queue("support").most = 0
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    await calls(twilio)
     (told,) = scripted.told("/queue")
     assert told["QueueResult"] == "queue-full"
     assert "QueueTime" not in told
@@ -327,8 +323,7 @@ async def test_music_plays_until_the_conference_starts_and_a_failing_address_end
 ) -> None:
     scripted.replies["/call"] = ROOM
     scripted.replies["/music"] = "<Dial>+77012223344</Dial>"
-    caller = twilio.caller(CITIZEN)
-    await caller.call()
+    await calls(twilio)
     assert [error.code for error in twilio.errors] == [13238]
     assert len(list(scripted.told("/room-left"))) == 1
 

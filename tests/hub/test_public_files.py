@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +15,7 @@ from hub.files import LIFE, links
 from registry.models import Attachment
 from tests.conftest import Databases, FakeClock
 from tests.hub.conftest import SECRET_KEY
-from tests.registry.samples import START
+from tests.hub.kept import keep_file
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
 URL = "https://hub.example.kz"
@@ -25,20 +24,9 @@ one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True
 
 
 async def keep(hub: Hub, content: bytes = PNG, **columns: Any) -> int:
-    """A file that a reply carries; its id."""
-
-    async def chunks() -> AsyncIterator[bytes]:
-        yield content
-
-    stored = await hub.media.put(chunks(), max_bytes=len(content))
-    fields: dict[str, Any] = {
-        "kind": "photo", "name": "аула.png", "mime": stored.mime, "size": stored.size,
-        "state": "ready", "path": stored.path, "sha256": stored.sha256, "created_at": START,
-    }  # fmt: skip
-    async with hub.database.write() as session:
-        row = Attachment(**(fields | columns))
-        session.add(row)
-    return row.id
+    """A photo that a reply carries; its id."""
+    photo = {"kind": "photo", "name": "аула.png"}
+    return await keep_file(hub.database, hub.media, content, **(photo | columns))
 
 
 def address(clock: FakeClock, id_: int, name: str = "a.png", *, secret: str = SECRET_KEY) -> str:

@@ -3,10 +3,14 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from connectors.base import AccountSettings, Diagnosis, Health, Malformed
+from connectors.base import AccountSettings, Answer, Diagnosis, Health, Malformed
+from registry.calls.hearing import Anything, Past
+from registry.calls.orders import Order
+from registry.calls.script import Script
 from registry.db import Database
 from registry.intake import accept
 from registry.media import MediaStore
@@ -33,6 +37,28 @@ from workers.outbox import Pace, Sender
 
 MAIN = AccountKey("telegram", "main")
 DANA = Principal(role=Role.OPERATOR, name="Дана", operator_id=None, actor="token:test")
+
+
+class NoPhone:
+    """A telephone that can do nothing; a test lets it do what it looks at."""
+
+    def hear(self, envelope: Envelope) -> Anything | None:
+        raise NotImplementedError
+
+    def speak(self, script: Script) -> Answer:
+        raise NotImplementedError
+
+    async def carry(self, order: Order) -> str | None:
+        raise NotImplementedError
+
+    async def look_up(self, call: str) -> Past | None:
+        raise NotImplementedError
+
+    async def past_calls(self, since: datetime) -> Sequence[Past]:
+        raise NotImplementedError
+
+    def pass_for(self, identity: str, *, seconds: int) -> str:
+        raise NotImplementedError
 
 
 class Scripted:

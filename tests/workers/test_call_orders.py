@@ -3,14 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlmodel import col, select
 
 from connectors.base import (
-    Answer,
     Misconfigured,
     Rejected,
     SendError,
@@ -19,24 +18,23 @@ from connectors.base import (
     Unreachable,
 )
 from registry.calls.forgetting import forget_orders
-from registry.calls.hearing import Anything, Past
 from registry.calls.ordering import LEASE_SECONDS, order
 from registry.calls.orders import HangUpCall, Order, Ring
-from registry.calls.script import Script
 from registry.calls.switchboard import decision
 from registry.calls.tables import Call, CallOrder
 from registry.current_office import CurrentOffice
 from registry.db import Database
-from registry.types import AccountKey, Envelope, utc_now
+from registry.types import AccountKey, utc_now
 from tests.conftest import FakeClock
 from tests.registry.offices import bare_office
+from tests.workers.stand_ins import NoPhone
 from workers import call_orders
 from workers.call_orders import run_call_orders
 
 MAIN = AccountKey("phone", "main")
 
 
-class Line:
+class Line(NoPhone):
     """A provider that does what it is told, or fails as a test wants it."""
 
     def __init__(self) -> None:
@@ -59,21 +57,6 @@ class Line:
             while len(self.carried) < count:
                 self.news.clear()
                 await self.news.wait()
-
-    def hear(self, envelope: Envelope) -> Anything | None:
-        raise NotImplementedError
-
-    def speak(self, script: Script) -> Answer:
-        raise NotImplementedError
-
-    async def look_up(self, call: str) -> Past | None:
-        raise NotImplementedError
-
-    async def past_calls(self, since: datetime) -> Sequence[Past]:
-        raise NotImplementedError
-
-    def pass_for(self, identity: str, *, seconds: int) -> str:
-        raise NotImplementedError
 
 
 class Desk:

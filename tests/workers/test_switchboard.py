@@ -10,10 +10,8 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from connectors.base import PAST, Answer, Unreachable
-from registry.calls.hearing import Anything, HowEnded, Past
-from registry.calls.orders import Order
-from registry.calls.script import Script
+from connectors.base import PAST, Unreachable
+from registry.calls.hearing import HowEnded, Past
 from registry.calls.tables import Call
 from registry.current_office import CurrentOffice
 from registry.db import Database
@@ -23,6 +21,7 @@ from registry.statements import Script as LeaseScript
 from registry.types import AccountKey, Envelope
 from tests.conftest import FakeClock
 from tests.registry.offices import bare_office
+from tests.workers.stand_ins import NoPhone
 from workers import switchboard
 from workers.bus_local import LocalBus
 from workers.switchboard import LOOK_EVERY, OVERLAP, run_switchboard
@@ -32,7 +31,7 @@ LEASE = "phone:past calls"
 
 
 @dataclass
-class Provider:
+class Provider(NoPhone):
     """What it remembers."""
 
     past: list[Past] = field(default_factory=list)
@@ -49,18 +48,6 @@ class Provider:
 
     async def look_up(self, call: str) -> Past | None:
         return next((one for one in self.past if one.call == call), None)
-
-    def hear(self, envelope: Envelope) -> Anything | None:
-        raise NotImplementedError
-
-    def speak(self, script: Script) -> Answer:
-        raise NotImplementedError
-
-    async def carry(self, order: Order) -> str | None:
-        raise NotImplementedError
-
-    def pass_for(self, identity: str, *, seconds: int) -> str:
-        raise NotImplementedError
 
 
 class Board:

@@ -15,9 +15,9 @@ from hub.api import uploads
 from registry.errors import NotFound, Unavailable
 from registry.media import Glance
 from registry.models import Attachment
+from tests.hub.kept import keep_file
 from tests.hub.test_api.conftest import MAX_MEDIA_BYTES
 from tests.hub.test_api.desk import Answer, Desk
-from tests.registry.samples import START
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
 HOSTILE = b"<!DOCTYPE html><script>fetch('/api/v1/appeals')</script>"
@@ -32,20 +32,8 @@ async def upload(desk: Desk, content: bytes, name: str | None = "фото дво
 
 
 async def keep(desk: Desk, content: bytes, **columns: Any) -> str:
-    """An attachment as the media worker leaves it; its id."""
-
-    async def chunks() -> AsyncIterator[bytes]:
-        yield content
-
-    stored = await desk.media.put(chunks(), max_bytes=len(content))
-    fields: dict[str, Any] = {
-        "kind": "document", "name": "файл", "mime": stored.mime, "size": stored.size,
-        "state": "ready", "path": stored.path, "sha256": stored.sha256, "created_at": START,
-    }  # fmt: skip
-    async with desk.database.write() as session:
-        row = Attachment(**(fields | columns))
-        session.add(row)
-    return str(row.id)
+    """A file as the media worker leaves it; its id."""
+    return str(await keep_file(desk.database, desk.media, content, **({"name": "файл"} | columns)))
 
 
 async def download(desk: Desk, id_: str, **headers: str) -> Answer:

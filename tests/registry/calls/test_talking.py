@@ -33,6 +33,15 @@ async def _talks(exchange: Exchange, operator_id: int) -> tuple[Side, Side]:
     return caller, await exchange.answers(operator_id)
 
 
+async def _asks(exchange: Exchange) -> tuple[Side, Side, int, int]:
+    """The same two, while the operator, who comes next, asks a colleague, who comes last."""
+    aigul = await exchange.hires("Aigul")
+    caller, side = await _talks(exchange, aigul)
+    daniyar = await exchange.hires("Daniyar")
+    await exchange.does(talking.transfer_to, aigul, daniyar, announced=True)
+    return caller, side, aigul, daniyar
+
+
 # --- Hold -----------------------------------------------------------------------------------------
 
 
@@ -139,8 +148,8 @@ async def test_that_they_left_the_first_room_ends_no_other_however_late_it_is_to
     side = exchange.rung(daniyar, await exchange.legs())
     assert side is not None
     assert side.leg is not None
-    about = {"account": "main", "call": side.sid, "at": exchange.now}
-    await _hear(exchange, LegAnswered(**about, leg=side.leg))
+    answered = LegAnswered(account="main", call=side.sid, at=exchange.now, leg=side.leg)
+    await _hear(exchange, answered)
     # The caller is on the way to them.
     assert isinstance((await _hear(exchange, left))[-1], Queue)
     assert (await exchange.call(caller)).state == "talking"
@@ -188,10 +197,7 @@ async def test_only_who_is_free_can_be_given_a_caller(exchange: Exchange) -> Non
 
 
 async def test_a_colleague_is_asked_first_and_then_has_the_caller(exchange: Exchange) -> None:
-    aigul = await exchange.hires("Aigul")
-    caller, side = await _talks(exchange, aigul)
-    daniyar = await exchange.hires("Daniyar")
-    await exchange.does(talking.transfer_to, aigul, daniyar, announced=True)
+    caller, side, aigul, daniyar = await _asks(exchange)
     assert caller.held
     with pytest.raises(NobodyAsked):
         await exchange.does(talking.complete_transfer, aigul)
@@ -234,10 +240,7 @@ async def test_an_announced_transfer_is_taken_back(exchange: Exchange) -> None:
 async def test_when_the_colleague_does_not_come_the_operator_has_the_caller_back(
     exchange: Exchange,
 ) -> None:
-    aigul = await exchange.hires("Aigul")
-    caller, side = await _talks(exchange, aigul)
-    daniyar = await exchange.hires("Daniyar")
-    await exchange.does(talking.transfer_to, aigul, daniyar, announced=True)
+    caller, side, _aigul, daniyar = await _asks(exchange)
     await exchange.passes(20)
     assert not caller.held
     assert exchange.in_room(caller) == [side]
@@ -247,10 +250,7 @@ async def test_when_the_colleague_does_not_come_the_operator_has_the_caller_back
 async def test_when_the_colleague_leaves_the_operator_has_the_caller_back(
     exchange: Exchange,
 ) -> None:
-    aigul = await exchange.hires("Aigul")
-    caller, side = await _talks(exchange, aigul)
-    daniyar = await exchange.hires("Daniyar")
-    await exchange.does(talking.transfer_to, aigul, daniyar, announced=True)
+    caller, side, _aigul, daniyar = await _asks(exchange)
     colleague = await exchange.answers(daniyar)
     await exchange.hangs_up(colleague)
     assert not caller.held
@@ -261,10 +261,7 @@ async def test_when_the_colleague_leaves_the_operator_has_the_caller_back(
 async def test_a_caller_whose_operator_is_cut_off_while_asking_waits_for_the_next(
     exchange: Exchange,
 ) -> None:
-    aigul = await exchange.hires("Aigul")
-    caller, side = await _talks(exchange, aigul)
-    daniyar = await exchange.hires("Daniyar")
-    await exchange.does(talking.transfer_to, aigul, daniyar, announced=True)
+    caller, side, _aigul, daniyar = await _asks(exchange)
     await exchange.answers(daniyar)
     await exchange.hangs_up(side, HowEnded.FAILED)
     assert caller.in_queue
@@ -276,10 +273,7 @@ async def test_a_caller_whose_operator_is_cut_off_while_asking_waits_for_the_nex
 async def test_a_caller_who_cannot_be_left_to_the_colleague_waits_for_the_next(
     exchange: Exchange,
 ) -> None:
-    aigul = await exchange.hires("Aigul")
-    caller, _ = await _talks(exchange, aigul)
-    daniyar = await exchange.hires("Daniyar")
-    await exchange.does(talking.transfer_to, aigul, daniyar, announced=True)
+    caller, _, aigul, daniyar = await _asks(exchange)
     await exchange.answers(daniyar)
     exchange.refuses = {Release}
     await exchange.does(talking.complete_transfer, aigul)
