@@ -63,6 +63,8 @@ async def migrate(database: Database, *, to: str = "head") -> None:
             found = await connection.run_sync(_revision)
             if found is not None and found not in REVISIONS:
                 raise UnknownSchema(found)
+            if found == HEAD:
+                return
             await connection.run_sync(upgrade, to)
             if database.dialect == "sqlite":
                 await _check_references(connection)

@@ -18,7 +18,12 @@ class Replay(Protocol):
     async def __call__(self, buried_id: int, /) -> bool: ...
 
 
+class Document(Protocol):
+    """Tells the OpenAPI document, as JSON; made when somebody first asks for it."""
+
+    def __call__(self) -> bytes: ...
+
+
 REPLAY = web.AppKey("replay", Replay)
 
-DOCUMENT = web.AppKey("document", bytes)
-"""The OpenAPI document, as JSON."""
+DOCUMENT = web.AppKey("document", Document)

@@ -1,5 +1,6 @@
 """Puts the JSON API into an application."""
 
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -28,9 +29,14 @@ def document() -> dict[str, Any]:
     return openapi.document(ROUTES)
 
 
+@cache
+def _encoded() -> bytes:
+    return msgspec.json.encode(document())
+
+
 def _application() -> web.Application:
     app = web.Application(middlewares=[answer_with_problems, let_in, say_what_is_wrong])
-    app[DOCUMENT] = msgspec.json.encode(document())
+    app[DOCUMENT] = _encoded
     for route in ROUTES:
         handler = needing(route.role, route.handler)
         if route.method == "GET":

@@ -26,7 +26,7 @@ _REF = "#/components/schemas/{name}"
 async def get(request: web.Request) -> web.Response:
     """`GET openapi.json`."""
     return web.Response(
-        body=request.config_dict[DOCUMENT],
+        body=request.config_dict[DOCUMENT](),
         content_type="application/json",
         headers={"X-Content-Type-Options": "nosniff"},
     )
