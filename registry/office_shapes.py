@@ -225,6 +225,8 @@ class Telephone(Setting, frozen=True, kw_only=True):
     """Within how many a call is to be answered."""
     message_seconds: Annotated[int, Meta(ge=10, le=600)]
     """The longest voicemail."""
+    missed_after_seconds: Annotated[int, Meta(ge=0, le=120)] = 10
+    """Who hangs up sooner, before they wait for a person, is not called back."""
     call_back_tries: Annotated[int, Meta(ge=1, le=10)]
     call_back_pause_minutes: Annotated[int, Meta(ge=5, le=1440)]
     """Between two tries to reach somebody who is to be called back."""

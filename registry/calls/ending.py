@@ -13,10 +13,12 @@ from registry.appeals.answering import answer_appeal
 from registry.calls.call_backs import CLOSED, MESSAGE, MISSED, missed, put_back, spoken, tried
 from registry.calls.hearing import HowEnded
 from registry.calls.matters import appeal_of, note_call
-from registry.calls.steps import ANNOUNCEMENT
+from registry.calls.steps import ANNOUNCEMENT, START
 from registry.calls.tables import Call
 from registry.calls.turns import LeftVoice
 from registry.journal import CITIZEN, SYSTEM
+from registry.office import setting_of
+from registry.office_shapes import Telephone
 
 NOT_REACHED = frozenset({"abandoned", "closed", "failed"})
 """What a call came to in which a citizen did not get what they called for."""
@@ -85,13 +87,26 @@ def what_became_of(call: Call, how: HowEnded) -> str:
 
 async def _call_back(session: AsyncSession, call: Call, how: HowEnded, *, now: datetime) -> None:
     if call.ended_as == "answered":
-        await spoken(session, call.number, operator_id=call.operator_id, now=now)
+        if call.facts.get("left") != "message":  # left after they had talked
+            await spoken(session, call.number, operator_id=call.operator_id, now=now)
     elif call.direction == "out" and how is HowEnded.CANCELLED:
         await put_back(session, call)
     elif call.direction == "out":
         await tried(session, call, now=now)
-    elif call.ended_as in NOT_REACHED:
+    elif call.ended_as in NOT_REACHED and await _wanted_somebody(session, call):
         await missed(session, call, MISSED if call.open_hours else CLOSED, now=now)
+
+
+async def _wanted_somebody(session: AsyncSession, call: Call) -> bool:
+    """Not who hangs up in the first words of the greeting: a wrong number, a second thought.
+
+    Whom we did not even greet wanted somebody.
+    """
+    waited = call.waiting_since is not None
+    if waited or call.step == START or call.ended_as == "failed" or call.ended_at is None:
+        return True
+    patience = (await setting_of(session, Telephone)).missed_after_seconds
+    return (call.ended_at - call.started_at).total_seconds() >= patience
 
 
 async def _note_in_appeal(session: AsyncSession, call: Call) -> dict[str, Any]:

@@ -167,11 +167,13 @@ async def take_off_hold(session: AsyncSession, call: Call, *, now: datetime) -> 
 # --- The citizen ----------------------------------------------------------------------------------
 
 
-async def end_call(session: AsyncSession, call: Call, how: HowEnded, *, now: datetime) -> None:
-    """The citizen's side is over, and so is the call. Once is enough."""
+async def end_call(
+    session: AsyncSession, call: Call, how: HowEnded, *, at: datetime | None = None, now: datetime
+) -> None:
+    """The citizen's side is over, and so is the call; `at` is when it was. Once is enough."""
     if call.ended_at is not None:
         return
-    call.ended_at = now
+    call.ended_at = at or now
     await clear(session, call, now=now)
     await cancel(session, call.id, Dial, Move, Hold, Release, now=now)
     await finish(session, call, how=how, now=now)

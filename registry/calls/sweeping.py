@@ -65,14 +65,13 @@ async def without_known(
 ) -> Sequence[Past]:
     """Those that we have not heard of, or not to their end, or whose voicemail we have not."""
     found = await session.exec(
-        select(Call.external_id, Call.facts, Call.answered_at).where(
+        select(Call.external_id, Call.facts).where(
             Call.account == account,
             col(Call.external_id).in_([one.call for one in past]),
             col(Call.ended_at).is_not(None),
         )
     )
-    # What was recorded of a conversation is no voicemail.
-    has_message = {id_: facts.get(_LEFT) == _MESSAGE or answered for id_, facts, answered in found}
+    has_message = {id_: facts.get(_LEFT) == _MESSAGE for id_, facts in found}
     return [
         one
         for one in past
@@ -93,13 +92,11 @@ async def apply_past(
     call = await hold_call(session, began, office=office)
     if past.how is None:
         return
-    if past.recordings and call.answered_at is None and call.facts.get(_LEFT) != _MESSAGE:
+    if past.recordings and call.facts.get(_LEFT) != _MESSAGE:
         call.facts = {**call.facts, _LEFT: _MESSAGE}
         await left_voice(session, call, LeftVoice(recording=past.recordings[0]), now=now)
-    if call.ended_at is None:
-        await end_call(session, call, past.how, now=now)
-        over = past.began_at + timedelta(seconds=past.seconds or 0)
-        call.ended_at = min(now, max(over, call.started_at))
+    over = past.began_at + timedelta(seconds=past.seconds or 0)
+    await end_call(session, call, past.how, at=min(now, max(over, call.started_at)), now=now)
 
 
 async def apply_unknown(session: AsyncSession, doubtful: Doubtful, *, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """Whole calls of citizens, from the first ring to what comes of them, with the switchboard."""
 
-from datetime import UTC
+from datetime import UTC, timedelta
 
 import pytest
 from sqlalchemy import update
@@ -93,6 +93,7 @@ async def test_who_rings_in_vain_three_times_is_one_task_and_a_talk_ends_it(
 
 async def test_who_hangs_up_in_the_greeting_is_a_call_that_was_missed(exchange: Exchange) -> None:
     side = await exchange.rings(NUMBER)
+    exchange.now += timedelta(seconds=10)
     await exchange.hangs_up(side)
     assert (await exchange.call(side)).ended_as == "abandoned"
     assert (await _only(exchange)).why == "missed"

@@ -189,3 +189,29 @@ async def test_a_call_back_that_we_gave_up_ourselves_is_no_try(database: Databas
     )
     [back] = await call_backs(database)
     assert (back.tries, back.call_id) == (0, None)
+
+
+async def test_who_hangs_up_in_the_first_words_is_not_called_back(database: Database) -> None:
+    await furnished(database)
+    for sid, seconds, fields in (
+        ("CA1", 9, {"step": LANGUAGE}),
+        ("CA2", 10, {"step": LANGUAGE}),
+        ("CA3", 9, {"step": WAIT, "waiting_since": START}),
+    ):
+        number = f"+7701000000{sid[-1]}"
+        async with call_of(database, external_id=sid, number=number, **fields) as (session, call):
+            now = START + timedelta(seconds=seconds)
+            await finish(session, call, how=HowEnded.COMPLETED, now=now)
+        assert call.ended_as == "abandoned"
+    assert [back.number[-1] for back in await call_backs(database)] == ["2", "3"]
+
+
+async def test_a_voicemail_after_a_conversation_is_a_task_still_when_the_call_is_over(
+    database: Database,
+) -> None:
+    await furnished(database)
+    async with call_of(database, answered_at=START, facts={"left": "message"}) as (session, call):
+        await left_voice(session, call, VOICE, now=END)
+        await finish(session, call, how=HowEnded.COMPLETED, now=END)
+    assert call.ended_as == "answered"
+    assert [back.done_at for back in await call_backs(database)] == [None]

@@ -107,3 +107,18 @@ async def test_a_call_whose_end_was_lost_ends_when_it_did(exchange: Exchange) ->
     await take_in(exchange, past)
     call = await exchange.call(side)
     assert (call.ended_as, call.ended_at) == ("abandoned", began + timedelta(seconds=40))
+
+
+async def test_a_voicemail_that_the_fallback_took_after_a_conversation_is_to_be_answered(
+    exchange: Exchange,
+) -> None:
+    aigul = await exchange.hires("Aigul")
+    side = await exchange.waits()
+    await exchange.answers(aigul)
+    await exchange.hangs_up(side)
+    past = remembered(exchange, side.sid, "https://sounds.example/RE1.mp3")
+    assert await unknown(exchange, past) == [side.sid]
+    await take_in(exchange, past)
+    assert (await exchange.call(side)).ended_as == "answered"
+    assert await call_backs(exchange) == [("message", 1)]
+    assert await unknown(exchange, past) == []
