@@ -19,6 +19,7 @@ from registry.calls.hearing import Past
 from registry.calls.sweeping import (
     Doubtful,
     apply_past,
+    apply_side,
     apply_unknown,
     calls_to_ask_about,
     without_known,
@@ -155,12 +156,17 @@ class _Memory:
         except Exception:  # one account's fault stops no other
             log.exception("a connector failed to look up a call", account=str(account))
             return
-        if past is not None:
+        if past is not None and one.leg is None:
             await self._take_in(account, past, incoming=one.incoming)
+            return
+        if past is not None and past.how is None:
             return
         now = self._clock()
         async with decision(self._database, office=self._office.office, now=now) as session:
-            await apply_unknown(session, one, now=now)
+            if past is None:
+                await apply_unknown(session, one, now=now)
+            elif past.how is not None:
+                await apply_side(session, one, past.how, now=now)
 
     # --- Calls that we have not heard of ----------------------------------------------------------
 

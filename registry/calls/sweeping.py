@@ -1,4 +1,5 @@
-"""Calls that should have ended: the provider is asked about them, in case its word was lost.
+"""Calls, and operators' sides of them, that should have ended: the provider is asked, in case its
+word was lost.
 
 It is asked as well for calls that we have not heard of at all, which its fallback served while the
 hub was away. The caller commits.
@@ -13,10 +14,11 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.calls.ending import left_voice
-from registry.calls.hearing import HowEnded, Past, Rang
+from registry.calls.hearing import HowEnded, LegEnded, Past, Rang
 from registry.calls.knowing import find_call, hold_call
-from registry.calls.leaving import end_call
-from registry.calls.tables import Call
+from registry.calls.leaving import end_call, live_legs
+from registry.calls.legs import leg_ended
+from registry.calls.tables import Call, CallLeg
 from registry.calls.turns import LeftVoice
 from registry.current_office import Office
 
@@ -29,18 +31,23 @@ _LEFT, _MESSAGE = "left", "message"
 
 
 class Doubtful(Struct, frozen=True, kw_only=True):
-    """A call that may have ended."""
+    """A call, or an operator's side of one, that may have ended."""
 
     account: str
     call: str
     """The provider's id."""
     incoming: bool
+    leg: str | None = None
+    """Our id of the operator's side; None for the citizen's."""
 
 
 async def calls_to_ask_about(
     session: AsyncSession, *, now: datetime, limit: int = BATCH
 ) -> Sequence[Doubtful]:
-    """Some that may be over unheard. Within a decision, so that none is asked about twice."""
+    """Some that may be over unheard, each with who is on the line with them.
+
+    Within a decision, so that none is asked about twice.
+    """
     last = func.coalesce(col(Call.swept_at), col(Call.started_at))
     found = await session.exec(
         select(Call)
@@ -51,13 +58,27 @@ async def calls_to_ask_about(
         .limit(limit)
     )
     doubtful = []
-    for call in found:
+    for call in found.all():
         call.swept_at = now
         asked = Doubtful(
             account=call.account, call=call.external_id or "", incoming=call.direction == "in"
         )
-        doubtful.append(asked)
+        doubtful += [
+            asked,
+            *(_side(leg) for leg in await live_legs(session, call.id) if _is_up(leg)),
+        ]
     return doubtful
+
+
+def _is_up(leg: CallLeg) -> bool:
+    """What rings has an end of its own."""
+    return leg.state == "joined" and leg.external_id is not None
+
+
+def _side(leg: CallLeg) -> Doubtful:
+    return Doubtful(
+        account=leg.account, call=leg.external_id or "", incoming=False, leg=str(leg.id)
+    )
 
 
 async def without_known(
@@ -99,8 +120,21 @@ async def apply_past(
     await end_call(session, call, past.how, at=min(now, max(over, call.started_at)), now=now)
 
 
+async def apply_side(
+    session: AsyncSession, doubtful: Doubtful, how: HowEnded, *, now: datetime
+) -> None:
+    """An operator's side is over. Within a decision."""
+    heard = LegEnded(
+        account=doubtful.account, call=doubtful.call, at=now, leg=doubtful.leg or "", how=how
+    )
+    await leg_ended(session, heard, now=now)
+
+
 async def apply_unknown(session: AsyncSession, doubtful: Doubtful, *, now: datetime) -> None:
     """The provider knows no such call: it is over, however it ended. Within a decision."""
+    if doubtful.leg is not None:
+        await apply_side(session, doubtful, HowEnded.FAILED, now=now)
+        return
     call = await find_call(session, doubtful.account, doubtful.call)
     if call is not None:
         await end_call(session, call, HowEnded.FAILED, now=now)

@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from registry.calls.hearing import Ended, HowEnded, Past
+from registry.calls import talking
+from registry.calls.hearing import Arrived, Ended, HowEnded, LegEnded, Past
 from registry.calls.sweeping import (
     PAUSE,
     apply_past,
+    apply_side,
     apply_unknown,
     calls_to_ask_about,
     without_known,
@@ -56,6 +58,30 @@ async def test_a_call_that_goes_on_is_asked_about_once_a_minute(exchange: Exchan
             found = await calls_to_ask_about(session, now=exchange.now)
         assert [(one.call, one.incoming) for one in found] == asked
         exchange.now += PAUSE / 2 if asked else PAUSE
+
+
+async def test_an_operators_side_whose_end_was_lost_is_found_over_and_they_are_free_again(
+    exchange: Exchange,
+) -> None:
+    aigul = await exchange.hires("Aigul")
+    citizen = await exchange.waits()
+    await exchange.answers(aigul)
+    daniyar = await exchange.hires("Daniyar")
+    await exchange.does(talking.transfer_to, aigul, daniyar, announced=True)
+    side = await exchange.answers(daniyar)
+    await exchange.does(talking.complete_transfer, aigul)
+    exchange.loses = {LegEnded, Arrived}
+    await exchange.hangs_up(side)  # the room goes on, and the citizen is alone in it
+    exchange.loses = set()
+    assert (await exchange.agent(daniyar)).state == "busy"
+    exchange.now += PAUSE
+    async with decision(exchange.database, office=exchange.office, now=exchange.now) as session:
+        theirs, ours = await calls_to_ask_about(session, now=exchange.now)
+        assert (theirs.call, ours.call) == (citizen.sid, side.sid)
+        await apply_side(session, ours, HowEnded.COMPLETED, now=exchange.now)
+    assert (await exchange.agent(daniyar)).state == "wrap_up"
+    await exchange.carry()
+    assert (citizen.state, citizen.said[-1]) == ("over", "goodbye")
 
 
 async def test_one_that_the_provider_does_not_know_is_over(exchange: Exchange) -> None:
