@@ -18,6 +18,8 @@ END = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 YEARS = 5
 
 OPERATORS, TEAMS = 500, 12
+SUPERVISOR = 250
+"""The one operator who sees the appeals of every team."""
 LIVE_SHARE = 0.05
 """Of all appeals, those in which there is something to do."""
 
@@ -73,7 +75,13 @@ class City:
             "operators",
             ("id", "email", "name", "role", "created_at"),
             (
-                (i + 1, f"o{i}@example.kz", f"Оператор {i}", "operator", start)
+                (
+                    i + 1,
+                    f"o{i}@example.kz",
+                    f"Оператор {i}",
+                    "supervisor" if i + 1 == SUPERVISOR else "operator",
+                    start,
+                )
                 for i in range(OPERATORS)
             ),
         )

@@ -1,11 +1,13 @@
 """Inbox: what an operator waits for among a city's years of appeals.
 
     python -m bench.inbox [--appeals 1000000] [--database sqlite|postgresql|both] [--browser]
+                          [--keep FOLDER]
 
 The hub is the real one, asked over HTTP by somebody who has signed in: pages of queues, a thread,
 and searches for a rare, a middling and a common word, one request after another. The ceiling is the
 same page from a bare handler of the same server program; with --browser Chromium tells when it had
-painted the first of it. Times are milliseconds.
+painted the first of it. Times are milliseconds. To load and index a million appeals takes a while:
+with --keep the city stays in the folder for the next time.
 """
 
 import asyncio
@@ -21,7 +23,7 @@ from urllib.parse import quote
 import aiohttp
 from pydantic import SecretStr
 
-from bench.city import COMMON, MIDDLING, OPERATORS, RARE, SEED, City
+from bench.city import COMMON, MIDDLING, RARE, SEED, SUPERVISOR, City
 from bench.databases import temporary_database
 from bench.loading import load
 from bench.options import databases, parser, write
@@ -37,6 +39,7 @@ from registry.types import utc_now
 ROUNDS = 200
 WARM = 10
 AIMS = {"queue": 50.0, "thread": 50.0, "search": 150.0}
+OPERATOR = SUPERVISOR + 1
 SECRET = "a secret key that only this bench has, long enough"
 
 
@@ -61,11 +64,12 @@ def main() -> None:
     asked = parser(__doc__)
     asked.add_argument("--appeals", type=int, default=1_000_000)
     asked.add_argument("--browser", action="store_true")
+    asked.add_argument("--keep", type=Path)
     options = asked.parse_args()
     results = [
         result
         for kind in databases(options)
-        for result in _measure(kind, options.appeals, browser=options.browser)
+        for result in _measure(kind, options.appeals, browser=options.browser, keep=options.keep)
     ]
     for one in results:
         print(
@@ -76,38 +80,51 @@ def main() -> None:
     write("inbox", results)
 
 
-def _measure(kind: str, appeals: int, *, browser: bool) -> list[Result]:
+def _measure(kind: str, appeals: int, *, browser: bool, keep: Path | None) -> list[Result]:
     city = City(appeals)
-    with tempfile.TemporaryDirectory() as name, temporary_database(kind, Path(name)) as url:
-        folder = Path(name)
-        key = asyncio.run(_prepare(url, city))
+    kept = keep and keep / f"{kind}-{appeals}"
+    if kept:
+        kept.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as place,
+        temporary_database(kind, Path(place), keep=kept) as url,
+    ):
+        folder = Path(place)
+        keys = asyncio.run(_prepare(url, city))
         text = _SETTINGS.format(url=url, secret=SECRET)
         with hub_server(text, folder) as hub:
             hub.settle()
-            cookie = f"{cookie_name(load_settings(folder / 'hub.toml'))}={key}"
-            results = asyncio.run(_ask(kind, hub, city, cookie))
+            name = cookie_name(load_settings(folder / "hub.toml"))
+            cookies = {who: f"{name}={key}" for who, key in keys.items()}
+            results = asyncio.run(_ask(kind, hub, city, cookies))
             if browser:
-                asyncio.run(_paint(hub, cookie))
+                asyncio.run(_paint(hub, cookies[SUPERVISOR]))
         return results
 
 
-async def _prepare(url: str, city: City) -> str:
-    """Fill the database, index it, and sign somebody in; gives the session's key."""
+async def _prepare(url: str, city: City) -> dict[int, str]:
+    """Fill the database, index it, and sign two in; gives the keys of their sessions."""
     database = Database(url)
     await database.open()
     try:
-        await load(url, city)
+        async with database.read() as session:
+            is_there = await session.get(Operator, SUPERVISOR) is not None
+        if not is_there:
+            await load(url, city)
         await catch_up(database, now=utc_now())
-        async with database.write() as session:
-            operator = await session.get_one(Operator, OPERATORS // 2)
-            return await open_session(
-                session, operator, Stage.IN, secret=SecretStr(SECRET), now=utc_now()
-            )
+        keys = {}
+        for who in (SUPERVISOR, OPERATOR):
+            async with database.write() as session:
+                operator = await session.get_one(Operator, who)
+                keys[who] = await open_session(
+                    session, operator, Stage.IN, secret=SecretStr(SECRET), now=utc_now()
+                )
+        return keys
     finally:
         await database.close()
 
 
-async def _ask(kind: str, hub: Running, city: City, cookie: str) -> list[Result]:
+async def _ask(kind: str, hub: Running, city: City, cookies: dict[int, str]) -> list[Result]:
     chance = Random(SEED)
 
     def thread() -> str:
@@ -116,20 +133,23 @@ async def _ask(kind: str, hub: Running, city: City, cookie: str) -> list[Result]
     def fixed(address: str) -> Callable[[], str]:
         return lambda: address
 
-    requests: list[tuple[str, str, Callable[[], str]]] = [
-        ("queue", "queue, all by deadline", fixed("/inbox?queue=all&sort=due")),
-        ("queue", "queue, all by waiting", fixed("/inbox?queue=all&sort=waiting")),
-        ("queue", "queue, mine", fixed("/inbox?queue=mine&sort=due")),
-        ("queue", "queue, overdue", fixed("/inbox?queue=overdue&sort=due")),
-        ("queue", "all appeals, latest", fixed("/inbox?sort=last_message")),
-        ("thread", "thread", thread),
+    asked = [
+        ("queue", "queue, all by deadline", SUPERVISOR, fixed("/inbox?queue=all&sort=due")),
+        ("queue", "queue, all by waiting", SUPERVISOR, fixed("/inbox?queue=all&sort=waiting")),
+        ("queue", "queue, overdue", SUPERVISOR, fixed("/inbox?queue=overdue&sort=due")),
+        ("queue", "all appeals, latest", SUPERVISOR, fixed("/inbox?sort=last_message")),
+        ("queue", "queue, a team's", OPERATOR, fixed("/inbox?queue=all&sort=due")),
+        ("queue", "queue, mine", OPERATOR, fixed("/inbox?queue=mine&sort=due")),
+        ("thread", "thread", SUPERVISOR, thread),
     ]
     for said, word in (("common", COMMON), ("middling", MIDDLING), ("rare", RARE)):
-        found = f"/api/v1/search?q={quote(word)}"
-        requests.append(("search", f"search, {said} word", fixed(found)))
+        found = fixed(f"/api/v1/search?q={quote(word)}")
+        asked.append(("search", f"search, {said} word", SUPERVISOR, found))
+        asked.append(("search", "the same, in a team", OPERATOR, found))
     results = []
-    async with aiohttp.ClientSession(headers={"Cookie": cookie}) as client:
-        for what, said, address in requests:
+    async with aiohttp.ClientSession() as client:
+        for what, said, who, address in asked:
+            client.headers["Cookie"] = cookies[who]
             ours, size = await _timed(client, f"http://127.0.0.1:{hub.port}", address)
             with page_server(size) as bare:
                 bare_times, _ = await _timed(

@@ -34,6 +34,8 @@ _HURRIED = {
     "full_page_writes": "off",
     "autovacuum": "off",
 }
+_ROOMY = {"shared_buffers": "1GB", "effective_cache_size": "4GB", "random_page_cost": "1.1"}
+"""What every guide to PostgreSQL has set first on a machine of its own."""
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -48,18 +50,23 @@ _SETTINGS = {
 class PostgresServer:
     """One server; `with` starts and stops it. `url(name)` is a database's address."""
 
-    def __init__(self, *, durable: bool = False) -> None:
-        """A durable one keeps PostgreSQL's own defaults, which is what a bench must measure."""
+    def __init__(self, *, durable: bool = False, keep: Path | None = None) -> None:
+        """A durable one loses nothing, as a city's must not, which is what a bench must measure.
+
+        `keep` is the folder of one whose databases are still there the next time.
+        """
         self.durable = durable
+        self.keep = keep
         self.port = 0
         self._user = _unprivileged_user()
         self._last_lines: deque[str] = deque(maxlen=30)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self._data = self._folder(stack, in_memory=not self.durable) / "data"
+            self._data = self._place(stack) / "data"
             self._bin = self._programs(stack)
-            self._prepare()
+            if not self._data.exists():
+                self._prepare()
             self._start()
             stack.callback(self._stop, signal.SIGINT)
             self._stack = stack.pop_all()
@@ -85,6 +92,14 @@ class PostgresServer:
         """Run SQL as the superuser; the answer's rows as text."""
         command = [str(self._bin / "psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement]
         return _run([*command, self.url(database)]).strip()
+
+    def _place(self, stack: ExitStack) -> Path:
+        if self.keep is None:
+            return self._folder(stack, in_memory=not self.durable)
+        self.keep.mkdir(parents=True, exist_ok=True)
+        if self._user is not None:
+            shutil.chown(self.keep, self._user)
+        return self.keep
 
     def _folder(self, stack: ExitStack, *, in_memory: bool) -> Path:
         """A temporary folder that the server's user owns."""
@@ -120,7 +135,7 @@ class PostgresServer:
         _run(command, user=self._user)
 
     def _start(self) -> None:
-        settings = _SETTINGS if self.durable else _SETTINGS | _HURRIED
+        settings = _SETTINGS | (_ROOMY if self.durable else _HURRIED)
         for _attempt in range(5):
             # Another program may take the free port before the server does; then the next one.
             self.port = _free_port()
