@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import delete, update
+from sqlalchemy import delete
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -60,8 +60,8 @@ async def recorded(session: AsyncSession, heard: Recorded, *, now: datetime) -> 
         created_at=now,
     )
     session.add(file)
-    if call.recording_attachment_id is None:
-        call.recorded_at, call.recording_attachment_id = now, file.id
+    if call.recorded_at is None:
+        call.recorded_at = now
 
 
 async def _call_of(session: AsyncSession, heard: Recorded) -> Call | None:
@@ -158,11 +158,6 @@ async def forget_old(
         file = await session.get(Attachment, id_)
         if file is None or file.call_id is None:
             continue
-        await session.exec(
-            update(Call)
-            .where(col(Call.recording_attachment_id) == id_, col(Call.id) == file.call_id)
-            .values(recording_attachment_id=None)
-        )
         call = await session.get_one(Call, file.call_id)
         if file.state != "ready" and file.ref:
             await order(session, call, Forget(recording=file.ref), now=now)

@@ -3,7 +3,8 @@
 Operators see the calls that they had a side of, and those of appeals that they may see.
 """
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -29,11 +30,13 @@ class Talker(Struct, frozen=True, kw_only=True):
 
 
 class Recorded(Struct, frozen=True, kw_only=True):
-    """The sound of a call."""
+    """A recording of a call: each room that it was in has one."""
 
     attachment: str
     """Its id."""
     state: Literal["pending", "ready", "failed"]
+    transcript: str
+    """What a machine understood of it; empty for nothing, or where none listens."""
 
 
 class CallShown(Struct, frozen=True, kw_only=True):
@@ -62,10 +65,8 @@ class CallShown(Struct, frozen=True, kw_only=True):
     """Seconds."""
     talked: float
     """Seconds."""
-    recording: Recorded | None
-    """None as well for who may not hear it (see registry.calls.recording)."""
-    transcript: str
-    """What a machine understood of the recording; empty for nothing, or where none listens."""
+    recordings: list[Recorded]
+    """The first first; none for who may not hear them (see registry.calls.recording)."""
 
 
 async def get_call(session: AsyncSession, call_id: int, *, by: Principal) -> CallShown:
@@ -73,7 +74,7 @@ async def get_call(session: AsyncSession, call_id: int, *, by: Principal) -> Cal
     found = await fetch(session, _calls(by).where(col(Call.id) == call_id))
     if not found:
         raise NotFound("call", call_id)
-    return _shown(found[0])
+    return (await _shown(session, found))[0]
 
 
 async def list_calls(
@@ -98,7 +99,7 @@ async def list_calls(
     if before is not None:
         wanted = wanted.where(col(Call.id) < before)
     found = await fetch(session, wanted.order_by(col(Call.id).desc()).limit(limit))
-    return [_shown(row) for row in found]
+    return await _shown(session, found)
 
 
 async def calls_of_appeal(
@@ -106,7 +107,7 @@ async def calls_of_appeal(
 ) -> list[CallShown]:
     """What was said by phone about an appeal that `by` may see, the first call first."""
     wanted = _selected(true(), by).where(_about_id().in_(await _with_merged(session, appeal_id)))
-    return [_shown(row) for row in await fetch(session, wanted.order_by(col(Call.started_at)))]
+    return await _shown(session, await fetch(session, wanted.order_by(col(Call.started_at))))
 
 
 async def transcripts_of(
@@ -150,21 +151,14 @@ def _selected(seen: ColumnElement[bool], by: Principal) -> Select[*tuple[Any, ..
             col(Call.number), col(Call.language), col(Call.team), col(Call.state),
             col(Call.ended_as), col(Call.outcome), col(Call.operator_id), col(Call.started_at),
             col(Call.answered_at), col(Call.ended_at), col(Call.waited), col(Call.talked),
-            col(Attachment.id).label("recording"),
-            func.coalesce(col(Transcript.text), "").label("transcript"),
             col(Operator.name).label("operator_name"), col(Appeal.number).label("appeal_number"),
-            col(Attachment.state).label("recording_state"),
+            _heard_by(by).label("heard"),
         )
         .select_from(Call)
         .outerjoin(Operator, col(Operator.id) == col(Call.operator_id))
         .outerjoin(ExternalId, named)
         .outerjoin(Message, col(Message.id) == col(ExternalId.message_id))
         .outerjoin(Appeal, and_(col(Appeal.id) == _about_id(), seen))
-        .outerjoin(
-            Attachment,
-            and_(col(Attachment.id) == col(Call.recording_attachment_id), _heard_by(by)),
-        )
-        .outerjoin(Transcript, col(Transcript.attachment_id) == col(Attachment.id))
     )  # fmt: skip
 
 
@@ -189,7 +183,34 @@ def _calls(by: Principal) -> Select[*tuple[Any, ...]]:
     return found.where(or_(had, col(Appeal.id).is_not(None)))
 
 
-def _shown(row: Row[*tuple[Any, ...]]) -> CallShown:
+async def _shown(session: AsyncSession, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[CallShown]:
+    recordings = await _recordings(session, [row.id for row in rows if row.heard])
+    return [_call(row, recordings[row.id]) for row in rows]
+
+
+async def _recordings(
+    session: AsyncSession, call_ids: Collection[int]
+) -> Mapping[int, list[Recorded]]:
+    recordings: dict[int, list[Recorded]] = defaultdict(list)
+    if call_ids:
+        found = await fetch(
+            session,
+            select(
+                col(Attachment.id), col(Attachment.call_id), col(Attachment.state),
+                func.coalesce(col(Transcript.text), "").label("transcript"),
+            )
+            .outerjoin(Transcript, col(Transcript.attachment_id) == col(Attachment.id))
+            .where(col(Attachment.call_id).in_(call_ids))
+            .order_by(col(Attachment.id)),
+        )  # fmt: skip
+        for row in found:
+            recordings[row.call_id].append(
+                Recorded(attachment=str(row.id), state=row.state, transcript=row.transcript)
+            )
+    return recordings
+
+
+def _call(row: Row[*tuple[Any, ...]], recordings: list[Recorded]) -> CallShown:
     return CallShown(
         id=str(row.id),
         account=row.account,
@@ -212,10 +233,5 @@ def _shown(row: Row[*tuple[Any, ...]]) -> CallShown:
         ended_at=row.ended_at,
         waited=row.waited,
         talked=row.talked,
-        recording=(
-            None
-            if row.recording is None
-            else Recorded(attachment=str(row.recording), state=row.recording_state or "failed")
-        ),
-        transcript=row.transcript,
+        recordings=recordings,
     )

@@ -86,9 +86,7 @@ class Call(Table, table=True):
     record: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     """The caller heard the notice, and did not refuse."""
     recorded_at: datetime | None = moment(nullable=True)
-    """When the provider had the sound of it."""
-    recording_attachment_id: int | None = loose_id()
-    """The first one; a call that was given on has several (see registry.calls.recording)."""
+    """When the provider had the first sound of it (see registry.calls.recording)."""
 
 
 class CallLeg(Table, table=True):

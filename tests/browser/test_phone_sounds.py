@@ -8,7 +8,7 @@ from sqlmodel import col, select
 
 from connectors.phone.sandbox_sounds import silent_wav
 from registry.accounts import set_health
-from registry.calls.tables import Call, Transcript
+from registry.calls.tables import Transcript
 from registry.calls.texting import send_links
 from registry.models import Dispatch, Message
 from registry.office import change_setting
@@ -67,8 +67,6 @@ async def test_a_recording_and_a_voicemail_are_played_beside_what_a_machine_unde
     voicemail = await attach(
         served, number, "voice", silent_wav(7), message_id=messages[1], **sound
     )
-    async with database.write() as session:
-        (await session.get_one(Call, call.id)).recording_attachment_id = int(recording)
     await understood(signed_in, recording, "Су жоқ дейді")
     await understood(signed_in, voicemail, "Перезвоните мне")
 

@@ -127,7 +127,6 @@ def upgrade() -> None:
         sa.Column("swept_at", UtcTime(), nullable=True),
         sa.Column("record", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("recorded_at", UtcTime(), nullable=True),
-        sa.Column("recording_attachment_id", Id, nullable=True),
         sa.ForeignKeyConstraint(
             ["operator_id"], ["operators.id"], name=op.f("fk_calls_operator_id")
         ),
