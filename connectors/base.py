@@ -4,7 +4,7 @@ A channel is a folder with `connector.py`, whose `CONNECTOR` names a class that 
 `Connector`. What only some channels have is a protocol of its own, recognised by structure.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from registry.calls.hearing import Anything, Past
+from registry.calls.hearing import Anything, Past, PastTalk
 from registry.calls.orders import Order
 from registry.calls.script import Script
 from registry.types import (
@@ -477,6 +477,18 @@ class Phones(Protocol):
 
     def pass_for(self, identity: str, *, seconds: int) -> str:
         """What a browser needs to be the device "client:<identity>". Raises: Misconfigured."""
+        ...
+
+
+@runtime_checkable
+class KeepsTalks(Protocol):
+    """A channel whose provider can be asked what it recorded of conversations."""
+
+    async def past_talks(self, since: datetime, *, known: Collection[str]) -> Sequence[PastTalk]:
+        """What was recorded since then and can be fetched, but for the recordings that are `known`.
+
+        Raises: SendError.
+        """
         ...
 
 

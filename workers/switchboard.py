@@ -14,24 +14,25 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 
-from connectors.base import PAST, Connector, Phones, SendError
-from registry.calls.hearing import Past
+from connectors.base import PAST, Connector, KeepsTalks, Phones, SendError
+from registry.calls.hearing import Past, Recorded
 from registry.calls.sweeping import (
     Doubtful,
     apply_past,
     apply_side,
     apply_unknown,
     calls_to_ask_about,
+    known_talks,
     without_known,
 )
-from registry.calls.switchboard import decision, tick
+from registry.calls.switchboard import decision, hear, tick
 from registry.current_office import CurrentOffice
 from registry.cursors import read_cursor, save_cursor
 from registry.db import Database
 from registry.errors import Unavailable
 from registry.leases import hold
 from registry.types import AccountKey, Clock, Envelope, utc_now
-from workers.bus import Bus, Full
+from workers.bus import Bus, Full, Topic
 
 log = structlog.get_logger(__name__)
 
@@ -183,6 +184,7 @@ class _Memory:
             try:
                 async with asyncio.timeout(TIMEOUT):
                     found = await self._phones[account].past_calls(since)
+                    await self._take_talks(account, since)
             except (SendError, TimeoutError) as error:
                 log.warning("past calls unread", account=str(account), reason=_reason(error))
                 return
@@ -198,6 +200,22 @@ class _Memory:
                 log.warning("calls were taken by the fallback", account=str(account), n=len(news))
         # Whoever called before the hub was there for the first time was somebody else's caller.
         await self._database.run(save_cursor(account, now.isoformat(), now=now))
+
+    async def _take_talks(self, account: AccountKey, since: datetime) -> None:
+        """What was recorded of conversations, where the word of it was lost."""
+        phone = self._phones[account]
+        if not isinstance(phone, KeepsTalks):
+            return
+        async with self._database.read() as session:
+            known = await known_talks(session, account.account, since)
+        now = self._clock()
+        for talk in await phone.past_talks(since, known=known):
+            heard = Recorded(
+                account=account.account, call="", at=now, room=talk.room,
+                recording=talk.recording, seconds=talk.seconds,
+            )  # fmt: skip
+            await hear(self._database, heard, office=self._office.office, now=now)
+            self._bus.wake(Topic.MEDIA)
 
     async def _take_in(self, account: AccountKey, past: Past, *, incoming: bool) -> None:
         """First the messages: what comes of the call goes to their appeal."""

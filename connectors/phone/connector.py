@@ -3,7 +3,7 @@
 Twilio's library is imported when the account first calls Twilio, never to answer a caller.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from importlib.util import find_spec
 from typing import Annotated, ClassVar, Self, TypeAlias
@@ -19,7 +19,7 @@ from connectors.phone.entrances import entrance_of, point
 from connectors.phone.fallback import voicemail
 from connectors.phone.health import diagnose
 from connectors.phone.hearing import heard
-from connectors.phone.history import look_up, past_calls
+from connectors.phone.history import look_up, past_calls, past_talks
 from connectors.phone.limits import SPOKEN
 from connectors.phone.passes import BROWSER_SOURCES, Key, make_pass
 from connectors.phone.people import own_number
@@ -27,7 +27,7 @@ from connectors.phone.reading import inbound
 from connectors.phone.recordings import sound_of
 from connectors.phone.telephony import carry
 from connectors.phone.twiml import MIME, document
-from registry.calls.hearing import Anything, Past
+from registry.calls.hearing import Anything, Past, PastTalk
 from registry.calls.orders import Order
 from registry.calls.script import Script
 from registry.types import Attachment, Capabilities, Envelope, Inbound, OutboundMessage, Sent
@@ -122,6 +122,10 @@ class PhoneConnector(TwilioConnector):
     async def past_calls(self, since: datetime) -> Sequence[Past]:
         """The calls to our number."""
         return await past_calls(self._client, since, ours=self._settings.number)
+
+    async def past_talks(self, since: datetime, *, known: Collection[str]) -> Sequence[PastTalk]:
+        """What was recorded of conversations."""
+        return await past_talks(self._client, since, known=known)
 
     def pass_for(self, identity: str, *, seconds: int) -> str:
         """An access token for the voice SDK."""

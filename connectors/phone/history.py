@@ -4,7 +4,7 @@ Sources: https://www.twilio.com/docs/voice/api/call-resource#read-multiple-call-
 https://www.twilio.com/docs/voice/api/recording#read-multiple-recording-resources
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,12 +13,14 @@ from connectors.kit.twilio import Client
 from connectors.phone.deliveries import HOW, recording_address
 from connectors.phone.people import number_of
 from connectors.phone.telephony import NOT_FOUND
-from registry.calls.hearing import Past
+from registry.calls.hearing import Past, PastTalk
 
 _PAGE = 1000
 """What Twilio gives at once at most."""
 _VOICEMAIL = "RecordVerb"
-"""Where the recording of a voicemail comes from; those of conversations come from a room."""
+_CONVERSATION = "Conference"
+"""Where the recording of a voicemail comes from, and where that of a conversation does."""
+_READY = "completed"
 _LOST = frozenset({"absent", "deleted"})
 
 
@@ -48,6 +50,30 @@ async def past_calls(client: Client, since: datetime, *, ours: str) -> Sequence[
     past = [_past(one, recordings, client.account_sid) for one in calls if _is_citizens(one)]
     # Twilio looks for days where it is asked for moments.
     return sorted((one for one in past if one.began_at >= since), key=lambda one: one.began_at)
+
+
+async def past_talks(
+    client: Client, since: datetime, *, known: Collection[str]
+) -> Sequence[PastTalk]:
+    """What was recorded in rooms since then, oldest first. Raises: SendError."""
+    recordings = await client.ask(
+        lambda twilio: twilio.recordings.list_async(date_created_after=since, page_size=_PAGE)
+    )
+    found = []
+    for one in reversed(recordings):
+        address = recording_address(client.account_sid, str(one.sid))
+        if str(one.source) != _CONVERSATION or str(one.status) != _READY or address in known:
+            continue
+        room = await _room(client, str(one.conference_sid))
+        seconds = str(one.duration or "")
+        told = float(seconds) if seconds.isdecimal() else 0.0
+        found.append(PastTalk(room=room, recording=address, seconds=told))
+    return found
+
+
+async def _room(client: Client, conference: str) -> str:
+    found = await client.ask(lambda twilio: twilio.conferences(conference).fetch_async())
+    return str(found.friendly_name)
 
 
 def _is_citizens(call: Any) -> bool:

@@ -326,6 +326,11 @@ async def test_a_recorded_conversation_is_told_by_its_room(
     (recorded,) = exchange.all(Recorded)
     assert recorded.room == ROOM
     assert recorded.seconds == pytest.approx(30, abs=2)
+    # Where that was lost, it is asked for.
+    (talk,) = await phone.past_talks(MORNING, known=())
+    assert (talk.room, talk.recording) == (ROOM, recorded.recording)
+    assert talk.seconds == recorded.seconds
+    assert await phone.past_talks(MORNING, known={recorded.recording}) == []
     sound = Attachment(kind=AttachmentKind.AUDIO, ref=recorded.recording)
     assert await fetched(phone, sound)
     assert exchange.last(Arrived).step == "talked"

@@ -123,3 +123,12 @@ class Past(Struct, frozen=True, kw_only=True):
     seconds: float | None = None
     recordings: tuple[str, ...] = ()
     """Each as `fetch` needs it."""
+
+
+class PastTalk(Struct, frozen=True, kw_only=True):
+    """What was recorded of a conversation, as the provider keeps it."""
+
+    room: str
+    recording: str
+    """As `fetch` needs it."""
+    seconds: float

@@ -5,7 +5,7 @@ It is asked as well for calls that we have not heard of at all, which its fallba
 hub was away. The caller commits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -18,9 +18,11 @@ from registry.calls.hearing import HowEnded, LegEnded, Past, Rang
 from registry.calls.knowing import find_call, hold_call
 from registry.calls.leaving import end_call, live_legs
 from registry.calls.legs import leg_ended
+from registry.calls.matters import CHANNEL
 from registry.calls.tables import Call, CallLeg
 from registry.calls.turns import LeftVoice
 from registry.current_office import Office
+from registry.models import Attachment
 
 PAUSE = timedelta(seconds=60)
 """After which it is asked whether a call goes on still; and again."""
@@ -98,6 +100,22 @@ async def without_known(
         for one in past
         if one.call not in has_message or (one.recordings and not has_message[one.call])
     ]
+
+
+async def known_talks(session: AsyncSession, account: str, since: datetime) -> Collection[str]:
+    """The recordings of conversations that we have heard of since then, as the provider names them.
+
+    Those that it still keeps are among them, or unheard of.
+    """
+    found = await session.exec(
+        select(Attachment.ref).where(
+            Attachment.channel == CHANNEL,
+            Attachment.account == account,
+            col(Attachment.call_id).is_not(None),
+            col(Attachment.created_at) >= since,
+        )
+    )
+    return {ref for ref in found if ref is not None}
 
 
 async def apply_past(

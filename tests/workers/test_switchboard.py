@@ -1,7 +1,7 @@
 """The switchboard's clock: what nobody told of is found, by one process, whatever fails."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,15 +11,17 @@ import pytest
 from sqlmodel import select
 
 from connectors.base import PAST, Unreachable
-from registry.calls.hearing import HowEnded, Past
+from registry.calls.flow import room_of
+from registry.calls.hearing import HowEnded, Past, PastTalk
 from registry.calls.tables import Call
 from registry.current_office import CurrentOffice
 from registry.db import Database
 from registry.leases import hold
-from registry.models import PollCursor
+from registry.models import Attachment, PollCursor
 from registry.statements import Script as LeaseScript
 from registry.types import AccountKey, Envelope
 from tests.conftest import FakeClock
+from tests.registry.calls.lines import call_of
 from tests.registry.offices import bare_office
 from tests.workers.stand_ins import NoPhone
 from workers import switchboard
@@ -35,6 +37,7 @@ class Provider(NoPhone):
     """What it remembers."""
 
     past: list[Past] = field(default_factory=list)
+    talks: list[PastTalk] = field(default_factory=list)
     asked: list[datetime] = field(default_factory=list)
     failure: BaseException | None = None
     news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -45,6 +48,9 @@ class Provider(NoPhone):
         if self.failure is not None:
             raise self.failure
         return self.past
+
+    async def past_talks(self, since: datetime, *, known: Collection[str]) -> Sequence[PastTalk]:
+        return [one for one in self.talks if one.recording not in known]
 
     async def look_up(self, call: str) -> Past | None:
         return next((one for one in self.past if one.call == call), None)
@@ -136,6 +142,20 @@ async def test_what_came_while_we_were_away_is_brought_once_and_ours_alone(board
     async with board.database.read() as session:
         (call,) = await session.exec(select(Call))
     assert (call.external_id, call.ended_at) == ("CA1", start + timedelta(hours=2, seconds=20))
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_recording_of_which_the_word_was_lost_is_fetched_once(board: Board) -> None:
+    async with call_of(board.database) as (_, call):
+        talk = PastTalk(room=room_of(call.id), recording="https://sounds.example/RE1", seconds=3)
+    board.provider.talks = [talk]
+    async with board.runs():
+        await board.looked(board.clock())
+        for _ in range(2):
+            await board.looked(board.clock.advance(LOOK_EVERY))
+    async with board.database.read() as session:
+        (file,) = await session.exec(select(Attachment))
+    assert (file.call_id, file.ref, file.state) == (call.id, talk.recording, "pending")
 
 
 @pytest.mark.parametrize("failure", [Unreachable("No answer."), ValueError("a bug")])
