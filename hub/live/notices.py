@@ -14,6 +14,7 @@ from sqlalchemy import Row, select
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.views.labels import wordless
 from hub.web.i18n import deferred
 from hub.web.i18n import gettext as _
 from registry.appeals import Priority
@@ -82,7 +83,7 @@ def told(notice: Notice) -> Told:
         number=appeal.number,
         urgency="high" if notice.is_urgent else "normal",
         title=f"{_(SAYINGS[notice.kind])} · {appeal.number}",
-        text=": ".join(filter(None, (who, appeal.subject))),
+        text=": ".join(filter(None, (who, appeal.subject or wordless(appeal)))),
     )
 
 

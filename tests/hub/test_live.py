@@ -587,7 +587,7 @@ async def test_one_is_called_to_what_others_did_and_not_to_ones_own(desk: Office
 
 async def test_everybody_hears_of_an_urgent_appeal_that_nobody_holds(desk: Office) -> None:
     dana, erlan, gulnar = await hire_all(desk)
-    number = await write_in(desk.hub.database)
+    number = await write_in(desk.hub.database, text="")
     await alter(desk, number, gulnar, team="roads")
     inside, outside = await desk.screen(erlan), await desk.screen(dana)
     await inside.show(ALL)
@@ -595,6 +595,7 @@ async def test_everybody_hears_of_an_urgent_appeal_that_nobody_holds(desk: Offic
     await alter(desk, number, gulnar, priority=Priority.URGENT)
     [notice] = await inside.next("notices")
     assert (notice["kind"], notice["urgency"]) == ("urgent", "high")
+    assert notice["text"] == "Айгүл: No text"
     assert not [event for event in outside.heard if "notices" in event]
 
 
