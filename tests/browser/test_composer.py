@@ -30,7 +30,8 @@ async def desk(serve: Serve, open_context: OpenContext) -> AsyncIterator[Desk]:
         page = await context.new_page()
         yield Desk(served, page, principal)
         # A route that still fetches from the hub would fail in whichever test comes next.
-        await page.unroute_all(behavior="ignoreErrors")
+        if not page.is_closed():
+            await page.unroute_all(behavior="ignoreErrors")
         await context.close()  # before the hub goes away under it
 
 
@@ -187,6 +188,26 @@ async def test_a_draft_outlives_the_page(desk: Desk) -> None:
     again = await page.context.new_page()
     await again.goto(f"{desk.served.url}/inbox/{number}?queue=all&sort=due")
     await expect(again.locator("#draft")).to_have_value("Басталған жауап")
+
+
+async def test_nothing_is_typed_behind_a_reply_that_is_on_its_way(desk: Desk) -> None:
+    page, _, telegram = await opened(desk)
+    draft, go = page.locator("#draft"), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await go.wait()
+        await route.continue_()
+
+    await page.route("**/replies", late)
+    await draft.fill("Бригада жолда")
+    await draft.press("Control+Enter")
+    await expect(draft).not_to_be_editable()
+    await page.keyboard.type(" Ол да")
+    go.set()
+    await expect(draft).to_have_value("")
+    await expect(draft).to_be_editable()
+    await telegram.until(lambda: bool(telegram.sent))
+    assert telegram.sent[0].text == "Бригада жолда"
 
 
 async def test_a_note_is_told_apart_and_never_leaves(desk: Desk) -> None:

@@ -3,7 +3,7 @@
 from playwright.async_api import Locator, Page, expect
 
 from registry.search.following import catch_up
-from tests.browser.desk import Desk, lay_out
+from tests.browser.desk import Desk, employ, lay_out, sign_in
 from tests.browser.looking import Faults, axe, shot
 from tests.browser.served import Served
 
@@ -114,3 +114,22 @@ async def test_what_is_not_found_is_looked_for_everywhere(signed_in: Desk, fault
     await expect(page.locator("#palette")).to_contain_text("The hub did not answer")
     await page.keyboard.press("Control+k")
     await expect(page.locator("#palette")).to_be_hidden()
+
+
+async def test_what_a_colleague_looked_at_in_this_tab_is_not_offered_to_the_next(
+    signed_in: Desk,
+) -> None:
+    (number,) = await lay_out(signed_in.served, [{"name": "Сергей Петров"}])
+    page = await signed_in.visit()
+    await page.locator(f'li.row[data-number="{number}"] .row-link').click()
+    await expect(page.locator("#appeal-title")).to_contain_text(number)
+    await signed_in.visit()
+    await page.keyboard.press("Control+k")
+    await expect(options(page).filter(has_text="Сергей Петров")).to_have_count(1)
+
+    await sign_in(signed_in.served, page.context, await employ(signed_in.served, "Ерлан"))
+    await signed_in.visit()
+    await page.keyboard.press("Control+k")
+    await expect(options(page).first).to_be_visible()
+    await expect(options(page).filter(has_text="Сергей Петров")).to_have_count(0)
+    assert number not in await page.evaluate("() => JSON.stringify(sessionStorage)")

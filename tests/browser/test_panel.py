@@ -1,8 +1,9 @@
 """The panel beside the thread, as an operator reads and changes it."""
 
+import asyncio
 from typing import Any
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 from sqlmodel import select
 
 from registry.appeals import DeskChannel, Opening, open_appeal
@@ -11,7 +12,7 @@ from registry.operators import Role
 from registry.search.following import catch_up
 from registry.types import ContactPoint
 from tests.browser.conftest import OpenContext
-from tests.browser.desk import Desk, employ, sign_in
+from tests.browser.desk import ALL, Desk, employ, lay_out, sign_in
 from tests.browser.looking import axe, ready, shot
 from tests.registry.samples import RULES
 
@@ -273,3 +274,26 @@ async def test_of_an_appeal_that_is_not_theirs_an_operator_sees_no_panel(
     assert (await context.request.get(address)).status == 404
     turned_away = await stranger.request.get(address, headers={"HX-Request": "true"})
     assert turned_away.status == 401
+
+
+async def test_a_panel_that_comes_late_does_not_stand_beside_another_appeal(
+    signed_in: Desk,
+) -> None:
+    """Whoever blocks or merges there means the person whose thread is open."""
+    first, second = await lay_out(signed_in.served, [{"name": "Бірінші"}, {"name": "Екінші"}])
+    page, go = signed_in.page, asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await go.wait()
+        await route.continue_()
+
+    await page.route(f"**/appeals/{first}/panel", late)
+    await signed_in.visit(f"/inbox/{first}?{ALL.partition('?')[2]}")
+    await page.locator(f'li.row[data-number="{second}"] .row-link').click()
+    body = page.locator(".panel-body")
+    await expect(body).to_have_attribute("data-number", second)
+    async with page.expect_response(f"**/appeals/{first}/panel") as answered:
+        go.set()
+    await (await answered.value).finished()
+    await page.evaluate("() => new Promise((done) => setTimeout(done, 100))")
+    await expect(body).to_have_attribute("data-number", second)

@@ -7,6 +7,7 @@ import { icon } from "./icons.js";
 import { doubtAbout } from "./iin.js";
 import { command } from "./keys.js";
 import { KnownPeople } from "./known-people.js";
+import { own } from "./own.js";
 import { names } from "./questions.js";
 import { moment } from "./times.js";
 import { toast } from "./toasts.js";
@@ -14,7 +15,7 @@ import { words } from "./words.js";
 
 /** What is kept of the fields, by their names. */
 const FIELDS = ["name", "email", "iin", "language", "text", "kind", "priority", "address", "district", "tags"];
-const KEPT = "tereze:front-office:";
+const KEPT = own("front-office");
 
 class FrontOffice extends HTMLElement {
   #said;
@@ -197,10 +198,6 @@ class FrontOffice extends HTMLElement {
 
   // --- What is kept over a reload -------------------------------------------------------------------
 
-  get #key() {
-    return KEPT + document.documentElement.dataset.operator;
-  }
-
   #keep() {
     if (!this.#known || this.#form.hidden) return;
     const kept = {
@@ -213,16 +210,12 @@ class FrontOffice extends HTMLElement {
     };
     const { kind, priority, ...written } = kept.fields;
     const begun = Object.values(written).some(Boolean) || kept.phones.some(Boolean) || kept.files.length;
-    if (begun) sessionStorage.setItem(this.#key, JSON.stringify(kept));
-    else sessionStorage.removeItem(this.#key);
+    if (begun) sessionStorage.setItem(KEPT, JSON.stringify(kept));
+    else sessionStorage.removeItem(KEPT);
   }
 
   #restore() {
-    // What a colleague left in this tab is not for whoever sits here now.
-    for (const key of Object.keys(sessionStorage)) {
-      if (key.startsWith(KEPT) && key !== this.#key) sessionStorage.removeItem(key);
-    }
-    const kept = JSON.parse(sessionStorage.getItem(this.#key) ?? "null");
+    const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
     if (!kept) return;
     this.#field("channel").value = kept.channel;
     for (const [name, value] of Object.entries(kept.fields)) this.#field(name).value = value;
@@ -239,7 +232,7 @@ class FrontOffice extends HTMLElement {
   }
 
   async #askToClear() {
-    if (sessionStorage.getItem(this.#key)) {
+    if (sessionStorage.getItem(KEPT)) {
       const sure = await confirm(this.#said.clear, { ok: this.#said.clear_ok, danger: true });
       if (!sure) return;
     }
@@ -263,7 +256,7 @@ class FrontOffice extends HTMLElement {
     this.#known.forget();
     this.#doubt();
     this.#say("");
-    sessionStorage.removeItem(this.#key);
+    sessionStorage.removeItem(KEPT);
     this.querySelector('[name="channel"]:checked').focus();
     this.closest("main").scrollTop = 0;
   }
@@ -281,7 +274,7 @@ class FrontOffice extends HTMLElement {
     this.#keep();
     try {
       const opened = await api("POST", "appeals", this.#body(), { idempotencyKey: this.#idempotencyKey });
-      sessionStorage.removeItem(this.#key);
+      sessionStorage.removeItem(KEPT);
       this.#show(opened);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;

@@ -2,6 +2,7 @@
 import htmx from "../vendor/htmx.js";
 
 import { fragment, tell, wholePage } from "./api.js";
+import { own } from "./own.js";
 
 const NUMBER = /^\/inbox\/([A-Z]{2,5}-\d{4}-\d{7,12})$/;
 
@@ -271,7 +272,7 @@ for (const event of ["tereze:listed", "tereze:opened"]) {
 
 // --- What survives a reload ------------------------------------------------------------------------
 
-const KEPT = "tereze:kept";
+const KEPT = own("kept");
 const SCROLLED = ["#list .rows", "#thread .log", "#panel", ".page"];
 
 /** Load the page anew, with everything where it was. */
@@ -311,7 +312,9 @@ export function navigate() {
   new MutationObserver(() => mark(opened())).observe(place("list"), { childList: true, subtree: true });
   const panel = place("panel");
   if (panel?.dataset.load) {
-    fragment(panel.dataset.load).then((html) => put(panel, html), () => {});
+    const number = opened();
+    // By the time that it comes another appeal may be open.
+    fragment(panel.dataset.load).then((html) => opened() === number && put(panel, html), () => {});
     delete panel.dataset.load;
   }
 }

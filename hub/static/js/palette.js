@@ -5,6 +5,7 @@ import { icon } from "./icons.js";
 import { commands, keysOf, spoken } from "./keys.js";
 import { matches, steer } from "./listbox.js";
 import { openAppeal, openList } from "./navigation.js";
+import { own } from "./own.js";
 import { format, words } from "./words.js";
 
 const PAUSE = 120;
@@ -13,7 +14,7 @@ const SHORTEST = 2;
 /** Characters for which it is worth asking. */
 const MOST = 8;
 const FITTING = 6;
-const RECENT = "tereze:recent";
+const RECENT = own("recent");
 const REMEMBERED = 5;
 
 let parts = null;

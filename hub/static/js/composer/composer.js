@@ -148,6 +148,7 @@ class ReplyComposer extends HTMLElement {
   #take(event, from) {
     if (!from.files.length) return;
     event.preventDefault();
+    if (this.#sending) return;
     this.#files.add(from.files, this.#limits);
   }
 
@@ -265,6 +266,9 @@ class ReplyComposer extends HTMLElement {
     send.disabled = this.#sending || !ready || this.#files.busy || Boolean(wrong) || (isReply && !way);
     this.querySelector('[data-menu="send-and"]').disabled = send.disabled || !isReply;
     this.#text.disabled = isReply && this.#templates.isOffered;
+    // What is on its way empties the composer when it is there: nothing new may stand in it by then.
+    this.#text.readOnly = this.#sending;
+    this.querySelector("[data-files]").disabled = this.#sending;
   }
 
   #reason(refusal) {

@@ -3,6 +3,7 @@
 // A page may be left while something is on its way. What it wrote last then waits in the tab as well,
 // where the next page finds it, whichever of the two comes to the hub first.
 import { Problem, api } from "../api.js";
+import { own } from "../own.js";
 
 const PAUSE = 800;
 const MAX_OUTLIVING = 20_000;
@@ -25,7 +26,7 @@ export class Draft {
 
   constructor(number, { read, show, saved }) {
     this.#address = `appeals/${number}/draft`;
-    this.#left = `tereze:draft:${document.documentElement.dataset.operator}:${number}`;
+    this.#left = own(`draft:${number}`);
     this.#read = read;
     this.#show = show;
     this.#saved = saved;
