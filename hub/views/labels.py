@@ -7,6 +7,7 @@ from typing import Any
 from hub.views.text import linked, plain
 from hub.views.told import told
 from hub.web.i18n import deferred, gettext, pgettext
+from hub.web.pages import compact_json
 from registry.inbox import Appeal
 
 CHANNELS = {
@@ -160,6 +161,30 @@ def due_state(due_at: datetime | None, now: datetime) -> str:
     return "soon" if due_at - now <= timedelta(hours=4) else "fine"
 
 
+_FIRST_TO_LAST = {"urgent": "0", "high": "1", "normal": "2", "low": "3"}
+_NEVER = "9999"
+"""Behind every moment."""
+
+
+def places(appeal: Appeal) -> str:
+    """What a row stands by in each order, as JSON: the browser puts it in its place."""
+    due, waiting = appeal.due_at, appeal.waiting_since
+    return compact_json(
+        {
+            "due": due.isoformat() if due else _NEVER,
+            "waiting": waiting.isoformat() if waiting else _NEVER,
+            "last_message": appeal.last_message_at.isoformat(),
+            "priority": _FIRST_TO_LAST[appeal.priority],
+            "id": appeal.id.zfill(19),
+        }
+    )
+
+
+def initials(name: str) -> str:
+    """The first letters of a name's first two words."""
+    return "".join(word[0] for word in name.split()[:2]).upper()
+
+
 def globals_() -> dict[str, Any]:
     """What every template finds."""
     tables = {
@@ -176,6 +201,8 @@ def globals_() -> dict[str, Any]:
         "linked": linked,
         "plain": plain,
         "told": told,
+        "places": places,
+        "initials": initials,
         "span": span,
         "due_state": due_state,
     }

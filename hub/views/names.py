@@ -25,6 +25,11 @@ class Names:
     active: frozenset[str] = frozenset()
     """Ids of operators who may act."""
 
+    @property
+    def colleagues(self) -> list[tuple[str, str]]:
+        """Id and name of everybody who may act."""
+        return [(id_, name) for id_, name in self.operators.items() if id_ in self.active]
+
     def category(self, code: str | None) -> str:
         """A category in the language in use; what is not in the list stands for itself."""
         return _in_language(self.categories, code)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -182,6 +183,7 @@ def is_fragment(request: web.Request) -> bool:
     return request.headers.get("HX-Request") == "true" and "HX-Boosted" not in request.headers
 
 
+@lru_cache(maxsize=4096)
 def icon(name: str, label: str | None = None) -> Markup:
     """An icon of the sprite; one that stands without words needs a label."""
     spoken = Markup('role="img" aria-label="{}"').format(label) if label else 'aria-hidden="true"'
