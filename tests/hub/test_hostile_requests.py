@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from config.settings import Settings
 from hub.app import application, open_hub
+from registry.models import Message
 from registry.operators import Role
 from tests.conftest import FakeClock
 from tests.hub.conftest import SECRET_KEY
@@ -104,3 +105,14 @@ async def test_no_header_is_a_bug_of_ours(office: Office) -> None:
                 if answer.status >= 500:
                     wrong.append(f"{method} {path} with {name}: {value!r}: {answer.status}")
     assert not wrong, "\n".join(wrong)
+
+
+async def test_a_failure_of_which_only_a_code_is_told_shuts_no_thread(office: Office) -> None:
+    boss = await office.employ("Saule", Role.ADMIN)
+    their = await office.things_of("water", boss)
+    async with office.hub.database.write() as session:
+        failed = await session.get_one(Message, int(their.failed))
+        failed.error_code, failed.error_reason = "131000", None
+    shown = await office.ask(boss, "GET", f"/appeals/{their.number}/thread")
+    assert shown.status == 200
+    assert "131000" in shown.text
