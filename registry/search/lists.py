@@ -5,6 +5,7 @@ first finds: few, and their ids are the condition; many and close together, and 
 meets one at every few steps of its own way; otherwise all are collected first.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import ColumnElement, any_, false, func, literal
@@ -19,7 +20,7 @@ from registry.search.dialects import fits
 from registry.search.documents import document
 from registry.search.finding import all_of, search_ids
 from registry.search.query import Wanted, parse
-from registry.search.sources import read_sources
+from registry.search.sources import Source, read_sources
 
 FEW = 1000
 """Finds that are named by their ids."""
@@ -78,4 +79,9 @@ async def fitting_ids(session: AsyncSession, q: str, appeal_ids: Iterable[int]) 
     if not wanted:
         return set()
     sources = await read_sources(session, appeal_ids)
+    # In a thread: a long conversation takes a while, and all screens would wait for it.
+    return await asyncio.to_thread(_fitting, sources, wanted)
+
+
+def _fitting(sources: Iterable[Source], wanted: Wanted) -> set[int]:
     return {source.appeal_id for source in sources if wanted.fits(document(source))}

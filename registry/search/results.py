@@ -1,6 +1,9 @@
 """Results: a page of appeals that were found, each with where it was found and a snippet of it."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct, structs
 from sqlalchemy import select
@@ -88,6 +91,12 @@ async def search(
         .where(col(appeal.id).in_(sources))
         .order_by(col(appeal.id).desc())
     )
+    # In a thread: a long conversation takes a while, and all screens would wait for it.
+    items = await asyncio.to_thread(_shown, rows.all(), sources, wanted)
+    return FoundPage(items=items, next=str(page[-1]) if len(ids) > limit else None)
+
+
+def _shown(rows: Sequence[Row[Any]], sources: Mapping[int, Source], wanted: Wanted) -> list[Found]:
     items = []
     for row in rows:
         best = _best(sources[row.id], wanted)
@@ -104,7 +113,7 @@ async def search(
                 snippet=snippet(best.text, wanted, place=best.place),
             )
         )
-    return FoundPage(items=items, next=str(page[-1]) if len(ids) > limit else None)
+    return items
 
 
 async def _as_heard_by(session: AsyncSession, source: Source, viewer: Principal) -> Source:

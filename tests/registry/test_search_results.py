@@ -1,8 +1,10 @@
 """What is shown of a find, and lists that are narrowed by words."""
 
 import re
+import threading
 import time
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,15 +15,16 @@ from sqlmodel import select
 from registry import models
 from registry.calls.tables import Call, CallLeg, Transcript
 from registry.db import Database
-from registry.inbox import Query, Sort, list_appeals
+from registry.inbox import Query, Sort, ids_of, list_appeals
 from registry.operators import Principal, Role
 from registry.search import lists
+from registry.search.documents import document
 from registry.search.following import catch_up
 from registry.search.lists import fitting_ids
 from registry.search.query import parse
 from registry.search.results import Found, search
 from registry.search.showing import Segment, snippet
-from registry.search.sources import Place
+from registry.search.sources import Place, Source
 from registry.states import Status
 from registry.types import Attachment, AttachmentKind, ContactPoint
 from tests.registry.calls.lines import NUMBER, rings
@@ -239,6 +242,30 @@ async def test_what_is_at_hand_is_looked_into_before_it_is_indexed(database: Dat
         assert await fitting_ids(session, "свет", ids.values()) == {ids[second]}
         assert await fitting_ids(session, "свет", [ids[first]]) == set()
         assert await fitting_ids(session, "%", ids.values()) == set()
+
+
+async def test_long_conversations_are_looked_through_while_others_are_served(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, threads = threading.current_thread(), []
+
+    def watched(source: Source) -> str:
+        threads.append(threading.current_thread())
+        return document(source)
+
+    def shown(*arguments: Any, **named: Any) -> list[Segment]:
+        threads.append(threading.current_thread())
+        return snippet(*arguments, **named)
+
+    monkeypatch.setattr(lists, "document", watched)
+    monkeypatch.setattr("registry.search.results.snippet", shown)
+    number = await write_in(database)
+    await catch_up(database, now=START)
+    async with database.read() as session:
+        assert (await search(session, number, viewer=None, limit=1)).items
+        assert await fitting_ids(session, number, (await ids_of(session, [number])).values())
+    assert len(threads) == 2
+    assert served not in threads
 
 
 async def test_what_was_said_in_a_recording_is_found_by_whoever_may_hear_it(
