@@ -96,7 +96,7 @@ async def search(
     return FoundPage(items=items, next=str(page[-1]) if len(ids) > limit else None)
 
 
-def _shown(rows: Sequence[Row[Any]], sources: Mapping[int, Source], wanted: Wanted) -> list[Found]:
+def _shown(rows: Sequence[Any], sources: Mapping[int, Source], wanted: Wanted) -> list[Found]:
     items = []
     for row in rows:
         best = _best(sources[row.id], wanted)
