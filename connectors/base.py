@@ -14,7 +14,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from registry.calls.hearing import Anything, Past, PastTalk
+from registry.calls.hearing import Past, PastTalk, Told
 from registry.calls.orders import Order
 from registry.calls.script import Script
 from registry.types import (
@@ -455,7 +455,7 @@ class Phones(Protocol):
     the recordings. Of the action `PAST` it gives what the call's own deliveries would have brought.
     """
 
-    def hear(self, envelope: Envelope) -> Anything | None:
+    def hear(self, envelope: Envelope) -> Told | None:
         """What a verified delivery tells; None for what changes nothing. Raises: Malformed."""
         ...
 

@@ -13,9 +13,10 @@ import structlog
 
 from connectors.base import Answer, Malformed, Phones
 from registry.burial import Burial, bury
-from registry.calls.hearing import LegAnswered, LegEnded, Pressed, Recorded
+from registry.calls.hearing import LegAnswered, LegEnded, OnHold, Pressed, Recorded
+from registry.calls.prompt_words import MUSIC, NO_LANGUAGE
 from registry.calls.prompts import CurrentPrompts, spoken
-from registry.calls.script import HangUp, Line, Script
+from registry.calls.script import HangUp, Line, Music, Script
 from registry.calls.switchboard import hear
 from registry.current_office import CurrentOffice
 from registry.db import Database
@@ -30,6 +31,9 @@ log = structlog.get_logger(__name__)
 
 PATIENCE = 10.0
 """Seconds in which it is decided, or refused: providers wait for somewhat longer."""
+
+
+_MUSIC: Script = (Music((Line(MUSIC, NO_LANGUAGE),)),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,8 @@ async def _next(envelope: Envelope, phone: Phones, switchboard: Switchboard) -> 
         what=type(heard).__name__,
         **({"leg": heard.leg} if isinstance(heard, LegAnswered | LegEnded) else {}),
     )
+    if isinstance(heard, OnHold):
+        return _MUSIC
     script = await hear(switchboard.database, heard, office=switchboard.office.office, now=now)
     if isinstance(heard, Pressed):
         switchboard.bus.wake(Topic.OUTBOX)  # they may have asked for an SMS

@@ -14,6 +14,8 @@ MESSAGE = "message"
 """A voicemail is finished."""
 FALLBACK_MESSAGE = "fallback-message"
 """The same of the document that is played when the hub does not answer."""
+MUSIC = "music"
+"""Somebody is on hold, or alone in a room: what to play."""
 LEG = "leg"
 """Whoever was rung at has picked up."""
 LEG_STATUS = "leg-status"
@@ -23,7 +25,7 @@ STATUS = "status"
 RECORDING = "recording"
 """The sound of a conversation is there."""
 
-WITH_DOCUMENT = frozenset({"", STEP, WAIT, QUEUE, MESSAGE, FALLBACK_MESSAGE, LEG})
+WITH_DOCUMENT = frozenset({"", STEP, WAIT, QUEUE, MESSAGE, FALLBACK_MESSAGE, MUSIC, LEG})
 """The actions by which Twilio asks for a document; of the others it only tells."""
 
 
@@ -48,6 +50,9 @@ class Addresses(Struct, frozen=True):
 
     def fallback_message(self) -> str:
         return self._to(FALLBACK_MESSAGE)
+
+    def music(self) -> str:
+        return self._to(MUSIC)
 
     def leg(self, leg: str) -> str:
         return self._to(LEG, leg=leg)

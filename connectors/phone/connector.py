@@ -27,7 +27,7 @@ from connectors.phone.reading import inbound
 from connectors.phone.recordings import sound_of
 from connectors.phone.telephony import carry
 from connectors.phone.twiml import MIME, document
-from registry.calls.hearing import Anything, Past, PastTalk
+from registry.calls.hearing import Past, PastTalk, Told
 from registry.calls.orders import Order
 from registry.calls.script import Script
 from registry.types import Attachment, Capabilities, Envelope, Inbound, OutboundMessage, Sent
@@ -103,7 +103,7 @@ class PhoneConnector(TwilioConnector):
 
     # --- Calls -----------------------------------------------------------------------------------
 
-    def hear(self, envelope: Envelope) -> Anything | None:
+    def hear(self, envelope: Envelope) -> Told | None:
         """What happened to a call."""
         return heard(envelope, account=self.account, ours=self._settings.number)
 

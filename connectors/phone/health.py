@@ -112,8 +112,9 @@ def _weak(entrance: Entrance, number: str, to: Addresses) -> Wrong | None:
     if is_unset(entrance.fallback):
         return Wrong(
             f"Callers of {number} hear an error when the hub does not answer.",
-            f"Make the voicemail for that case as connectors/phone/README.md tells. {place} under "
-            f"Primary handler fails enter its address.",
+            f"Make the voicemail for that case with `hub phone fallback` and put it where "
+            f"connectors/phone/README.md tells. {place} under Primary handler fails enter its "
+            f"address.",
         )
     if entrance.fallback.partition("?")[0].startswith(to.hook):
         return Wrong(

@@ -18,16 +18,17 @@ from connectors.phone import addresses
 from connectors.phone.deliveries import Delivery, read
 from connectors.phone.reading import left_sound
 from registry.calls.hearing import (
-    Anything,
     Arrived,
     Ended,
     LeftMessage,
     LeftQueue,
     LegAnswered,
     LegEnded,
+    OnHold,
     Pressed,
     Rang,
     Recorded,
+    Told,
     Waits,
 )
 from registry.types import Envelope
@@ -38,11 +39,11 @@ _MOVED = frozenset({"redirected", "redirected-from-bridged", "bridged", "bridgin
 _FAILED = frozenset({"queue-full", "error", "system-error"})
 
 
-_NOT_THEIRS = frozenset({addresses.LEG, addresses.LEG_STATUS, addresses.RECORDING})
+_NOT_THEIRS = frozenset({addresses.LEG, addresses.LEG_STATUS, addresses.RECORDING, addresses.MUSIC})
 """The actions whose calls are not the citizens' own."""
 
 
-def heard(envelope: Envelope, *, account: str, ours: str) -> Anything | None:
+def heard(envelope: Envelope, *, account: str, ours: str) -> Told | None:
     """None for what changes nothing, and for actions that are not ours. `ours` is the account's
     number. Raises: Malformed."""
     understand = _ACTIONS.get(envelope.action)
@@ -58,7 +59,7 @@ def heard(envelope: Envelope, *, account: str, ours: str) -> Anything | None:
     return found
 
 
-def _rang(told: Delivery, common: dict[str, Any]) -> Anything | None:
+def _rang(told: Delivery, common: dict[str, Any]) -> Told | None:
     if told.is_of_a_device:
         return None
     if told.how is not None:  # the number's status callback has this address too
@@ -66,7 +67,7 @@ def _rang(told: Delivery, common: dict[str, Any]) -> Anything | None:
     return Rang(**common, call=told.call, ours=told.ours)
 
 
-def _step(told: Delivery, common: dict[str, Any]) -> Anything | None:
+def _step(told: Delivery, common: dict[str, Any]) -> Told | None:
     common = {**common, "call": told.call, "known": told.known, "step": told.carried("at")}
     if "asked" not in told.query and "Digits" not in told.fields:
         return Arrived(**common)
@@ -74,38 +75,42 @@ def _step(told: Delivery, common: dict[str, Any]) -> Anything | None:
     return Pressed(**common, digits=digits if _KEYS.fullmatch(digits) else "")
 
 
-def _waits(told: Delivery, common: dict[str, Any]) -> Anything | None:
+def _waits(told: Delivery, common: dict[str, Any]) -> Told | None:
     return Waits(**common, call=told.call, seconds=told.seconds("QueueTime") or 0.0)
 
 
-def _left_queue(told: Delivery, common: dict[str, Any]) -> Anything | None:
+def _left_queue(told: Delivery, common: dict[str, Any]) -> Told | None:
     result = told.field("QueueResult").lower()
     return LeftQueue(**common, call=told.call, moved=result in _MOVED, failed=result in _FAILED)
 
 
-def _left_message(told: Delivery, common: dict[str, Any]) -> Anything | None:
+def _left_message(told: Delivery, common: dict[str, Any]) -> Told | None:
     seconds = told.seconds("RecordingDuration") or 0.0
     return LeftMessage(**common, call=told.call, recording=left_sound(told), seconds=seconds)
 
 
-def _ended(told: Delivery, common: dict[str, Any]) -> Anything | None:
+def _on_hold(_told: Delivery, common: dict[str, Any]) -> Told | None:
+    return OnHold(**common, call="")
+
+
+def _ended(told: Delivery, common: dict[str, Any]) -> Told | None:
     if told.how is None or told.is_of_a_device:
         return None
     seconds = told.seconds("CallDuration")
     return Ended(**common, call=told.call, known=told.known, how=told.how, seconds=seconds)
 
 
-def _leg_answered(told: Delivery, common: dict[str, Any]) -> Anything | None:
+def _leg_answered(told: Delivery, common: dict[str, Any]) -> Told | None:
     return LegAnswered(**common, call=told.call, leg=told.carried("leg"))
 
 
-def _leg_ended(told: Delivery, common: dict[str, Any]) -> Anything | None:
+def _leg_ended(told: Delivery, common: dict[str, Any]) -> Told | None:
     if told.how is None:
         return None
     return LegEnded(**common, call=told.call, leg=told.carried("leg"), how=told.how)
 
 
-def _recorded(told: Delivery, common: dict[str, Any]) -> Anything | None:
+def _recorded(told: Delivery, common: dict[str, Any]) -> Told | None:
     if told.field("RecordingStatus").lower() != "completed" or not told.recording:
         return None
     return Recorded(
@@ -117,13 +122,14 @@ def _recorded(told: Delivery, common: dict[str, Any]) -> Anything | None:
     )
 
 
-_ACTIONS: dict[str, Callable[[Delivery, dict[str, Any]], Anything | None]] = {
+_ACTIONS: dict[str, Callable[[Delivery, dict[str, Any]], Told | None]] = {
     "": _rang,
     addresses.STEP: _step,
     addresses.WAIT: _waits,
     addresses.QUEUE: _left_queue,
     addresses.MESSAGE: _left_message,
     addresses.FALLBACK_MESSAGE: _left_message,
+    addresses.MUSIC: _on_hold,
     addresses.LEG: _leg_answered,
     addresses.LEG_STATUS: _leg_ended,
     addresses.STATUS: _ended,

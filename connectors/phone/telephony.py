@@ -71,7 +71,8 @@ async def carry(client: Client, order: Order, *, to: Addresses, ours: str) -> st
                 if error.code not in _OVER:
                     raise
         case Hold():
-            await _set_participant(client, order.room, order.call, hold=order.on)
+            music = {"hold_url": to.music(), "hold_method": "POST"} if order.on else {}
+            await _set_participant(client, order.room, order.call, hold=order.on, **music)
         case Release():
             await _set_participant(client, order.room, order.call, end_conference_on_exit=False)
         case Forget():
@@ -132,7 +133,7 @@ async def _set_call(client: Client, call: str, **values: str) -> None:
     await repeatable(client, lambda twilio: twilio.calls(call).update_async(**values))
 
 
-async def _set_participant(client: Client, room: str, call: str, **values: bool) -> None:
+async def _set_participant(client: Client, room: str, call: str, **values: Any) -> None:
     found = await repeatable(
         client,
         lambda twilio: twilio.conferences.list_async(

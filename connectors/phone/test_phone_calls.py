@@ -20,7 +20,6 @@ from connectors.testing.hub import delivery_to
 from connectors.testing.sandbox import Call, Failure, Route, Sandbox, answer
 from connectors.testing.twilio import ACCOUNT_SID, AUTH_TOKEN, NUMBER
 from registry.calls.hearing import (
-    Anything,
     Arrived,
     Ended,
     Heard,
@@ -29,6 +28,7 @@ from registry.calls.hearing import (
     LeftQueue,
     LegAnswered,
     LegEnded,
+    OnHold,
     Pressed,
     Rang,
     Recorded,
@@ -40,6 +40,7 @@ from registry.calls.script import (
     GoOn,
     HangUp,
     LeaveQueue,
+    Music,
     Play,
     Queue,
     Refuse,
@@ -83,7 +84,7 @@ class Exchange(Sandbox):
     def __init__(self) -> None:
         super().__init__()
         self.says: dict[type[Heard], Script | Answering] = {}
-        self.heard: list[Anything] = []
+        self.heard: list[Heard] = []
         self.read: list[Inbound] = []
 
     def routes(self) -> Iterable[Route]:
@@ -161,6 +162,7 @@ def talking(exchange: Exchange, *, recorded: bool = False) -> None:
         return (HangUp(),) if heard.step == "talked" else (talk,)
 
     exchange.says[Arrived] = arrived
+    exchange.says[OnHold] = (Music((MUSIC,)),)
 
 
 async def test_a_caller_waits_talks_is_held_and_hangs_up(
@@ -197,6 +199,8 @@ async def test_a_caller_waits_talks_is_held_and_hangs_up(
 
     await phone.carry(Hold(room=ROOM, call=rang.call, on=True))
     assert not citizen.talks_to
+    await twilio.pass_time(25)
+    assert list(citizen.transcript) == ["Ждите", *[MUSIC.address] * 3], "over and over"
     await phone.carry(Hold(room=ROOM, call=rang.call, on=False))
     assert citizen.talks_to == {"client:operator_17"}
 

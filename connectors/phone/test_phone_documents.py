@@ -14,6 +14,7 @@ from registry.calls.script import (
     HangUp,
     LeaveQueue,
     Line,
+    Music,
     Pause,
     Play,
     Queue,
@@ -25,6 +26,7 @@ from registry.calls.script import (
 )
 
 HOOK = "https://hub.example.kz/hooks/phone/main"
+WAITS = f'waitUrl="{HOOK}/music" waitMethod="POST"'
 TO = Addresses(HOOK)
 RU = '<Say voice="Polly.Tatyana" language="ru-RU">'
 END = "<Hangup />"
@@ -70,15 +72,15 @@ def said(script: Script) -> str:
             (Talk(room="call-1", step="talked", ends_room=True),),
             (
                 f'<Dial action="{HOOK}/step?at=talked" method="POST"><Conference beep="false" '
-                f'startConferenceOnEnter="true" endConferenceOnExit="true">call-1</Conference>'
-                f"</Dial>"
+                f'startConferenceOnEnter="true" endConferenceOnExit="true" {WAITS}>'
+                f"call-1</Conference></Dial>"
             ),
         ),
         (
             (Talk(room="call-1", step="talked", ends_room=False, recorded=True),),
             (
                 f'<Dial action="{HOOK}/step?at=talked" method="POST"><Conference beep="false" '
-                f'startConferenceOnEnter="true" endConferenceOnExit="false" '
+                f'startConferenceOnEnter="true" endConferenceOnExit="false" {WAITS} '
                 f'record="record-from-start" trim="trim-silence" '
                 f'recordingStatusCallback="{HOOK}/recording?room=call-1" '
                 f'recordingStatusCallbackMethod="POST" recordingStatusCallbackEvent="completed">'
@@ -96,6 +98,7 @@ def said(script: Script) -> str:
             (GoOn("hello & more"),),
             f'<Redirect method="POST">{HOOK}/step?at=hello+%26+more</Redirect>',
         ),
+        ((Music((Play("https://a.kz/m.mp3"),)),), '<Play loop="0">https://a.kz/m.mp3</Play>'),
         ((HangUp(),), END),
         ((Refuse(),), '<Reject reason="rejected" />'),
         ((Refuse(busy=True),), '<Reject reason="busy" />'),

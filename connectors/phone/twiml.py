@@ -16,6 +16,7 @@ from registry.calls.script import (
     HangUp,
     LeaveQueue,
     Line,
+    Music,
     Pause,
     Play,
     Queue,
@@ -46,7 +47,7 @@ VOICES: Mapping[str, Voice] = {
 
 SILENCE = 5
 """Seconds of it that end a voicemail."""
-_LEADS_ON = (Ask, Queue, LeaveQueue, Talk, TakeMessage, GoOn, HangUp, Refuse)
+_LEADS_ON = (Ask, Queue, LeaveQueue, Talk, TakeMessage, GoOn, Music, HangUp, Refuse)
 """What ends a script."""
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -130,6 +131,10 @@ def _add(response: Element, verb: Verb, to: Addresses) -> None:
                 playBeep="true",
                 trim="trim-silence",
             )
+        case Music(sounds):
+            add_sounds(response, sounds)
+            for played in response.iter("Play"):
+                played.set("loop", "0")
         case GoOn(step):
             SubElement(response, "Redirect", method="POST").text = to.step(_clean(step))
         case HangUp():
@@ -149,6 +154,8 @@ def _add_room(response: Element, talk: Talk, to: Addresses) -> None:
         beep="false",
         startConferenceOnEnter="true",
         endConferenceOnExit="true" if talk.ends_room else "false",
+        waitUrl=to.music(),
+        waitMethod="POST",
     )
     room.text = _clean(talk.room)
     if talk.recorded:

@@ -61,13 +61,14 @@ from connectors.testing.fixtures import Case, cases, differing, outcome, unpaire
 from connectors.testing.guard import localhost_only, no_io
 from connectors.testing.mutations import mutated
 from connectors.testing.sandbox import Call, Failure, Sandbox
-from registry.calls.hearing import Anything
+from registry.calls.hearing import Anything, Told
 from registry.calls.orders import Order
 from registry.calls.script import (
     Ask,
     GoOn,
     HangUp,
     LeaveQueue,
+    Music,
     Pause,
     Play,
     Queue,
@@ -154,6 +155,7 @@ _VERBS: tuple[Verb, ...] = (
     Talk(room="call-1", step="talked", ends_room=True, recorded=True),
     TakeMessage(seconds=120),
     GoOn("menu"),
+    Music((Play("https://hub.example.kz/sounds/music.mp3"),)),
     HangUp(),
     Refuse(),
 )
@@ -668,7 +670,7 @@ class ConnectorContract:
         except Malformed:
             return []
 
-    def told(self, envelope: Envelope, reader: Connector) -> Sequence[Inbound | Anything]:
+    def told(self, envelope: Envelope, reader: Connector) -> Sequence[Inbound | Told]:
         """All that a delivery tells: what is registered, then what is heard of a call."""
         values = reader.normalize(envelope)
         heard = reader.hear(envelope) if isinstance(reader, Phones) else None
@@ -1060,7 +1062,7 @@ class ConnectorContract:
         for value in values:
             self._assert_sound(value)
 
-    def _assert_sound(self, value: Inbound | Anything) -> None:
+    def _assert_sound(self, value: Inbound | Told) -> None:
         """Right types all through, aware times, text that can be stored, the right account."""
         plain = msgspec.to_builtins(value)
         msgspec.convert(plain, type(value))

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from connectors.base import Malformed
-from registry.calls.hearing import Anything
+from registry.calls.hearing import Told
 from registry.types import Inbound
 
 EXPECTED = ".expected.json"
@@ -66,7 +66,7 @@ def unpaired(folder: Path) -> list[str]:
     return sorted(names - paired - {"README.md"})
 
 
-def outcome(read: Callable[[], Sequence[Inbound | Anything]]) -> Any:
+def outcome(read: Callable[[], Sequence[Inbound | Told]]) -> Any:
     """What came of a delivery in the form of an expected file: every field of every value."""
     try:
         values = read()

@@ -67,6 +67,11 @@ class LeftMessage(Heard, frozen=True, kw_only=True):
     seconds: float
 
 
+class OnHold(Heard, frozen=True, kw_only=True):
+    """Somebody is on hold, or alone in a room, and it is asked what to play. It changes nothing.
+    Answered with `Music`."""
+
+
 class Ended(Heard, frozen=True, kw_only=True):
     """A citizen's call is over, or never came to be. May come twice, and before anything else."""
 
@@ -109,6 +114,9 @@ WithScript: TypeAlias = Rang | Pressed | Waits | Arrived | LeftQueue | LeftMessa
 """What the provider waits for an answer to."""
 
 Anything: TypeAlias = WithScript | Ended | LegEnded | Recorded
+
+Told: TypeAlias = Anything | OnHold
+"""What a delivery may tell: of `OnHold` nothing comes but the answer."""
 
 
 class Past(Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.calls.delivered_sounds import MIME, digest, file_name, manifest
 from registry.calls.prompt_words import ANNOUNCEMENT, LANGUAGES, MUSIC, NO_LANGUAGE, prompt_words
-from registry.calls.script import Ask, Line, Play, Say, Script, Sound, Verb
+from registry.calls.script import Ask, Line, Music, Play, Say, Script, Sound, Verb
 from registry.calls.sound_length import TYPES
 from registry.calls.tables import Prompt
 from registry.db import Database
@@ -92,7 +92,7 @@ def spoken(script: Script, *, prompts: Prompts) -> Script:
 def _verb(verb: Verb, prompts: Prompts) -> Verb | None:
     if isinstance(verb, Line):
         return _heard(verb, prompts)
-    if isinstance(verb, Ask):
+    if isinstance(verb, Ask | Music):
         sounds = (_sound(one, prompts) for one in verb.sounds)
         return replace(verb, sounds=tuple(one for one in sounds if one is not None))
     return verb

@@ -85,6 +85,12 @@ class GoOn(Struct, frozen=True):
     step: str
 
 
+class Music(Struct, frozen=True):
+    """Over and over, for whoever is on hold or alone in a room; for an answer to `OnHold` only."""
+
+    sounds: tuple[Sound, ...]
+
+
 class HangUp(Struct, frozen=True):
     """The call is over."""
 
@@ -106,6 +112,7 @@ Verb: TypeAlias = (
     | Talk
     | TakeMessage
     | GoOn
+    | Music
     | HangUp
     | Refuse
 )
