@@ -34,7 +34,7 @@ async def setting_of(session: AsyncSession, shape: type[S]) -> S:
     """The same, for a transaction that changes none: all of them are read at the first question."""
     info: dict[Any, Any] = session.info
     if OfficeSetting not in info:
-        info[OfficeSetting] = {row.name: row.value for row in await session.exec(_ALL)}
+        info[OfficeSetting] = dict((await session.exec(_ALL)).all())
     value = info[OfficeSetting].get(shape.name)
     return msgspec.convert(value, shape) if value else as_delivered(shape)
 
@@ -124,7 +124,7 @@ async def _ask_to_recompute(session: AsyncSession, cause: str, *, now: datetime)
 
 # --- Rows -----------------------------------------------------------------------------------------
 
-_ALL = select(OfficeSetting)
+_ALL = select(OfficeSetting.name, OfficeSetting.value)
 _MAKE = text(
     "INSERT INTO office_settings (name, changed_at) VALUES (:name, :now) "
     "ON CONFLICT (name) DO NOTHING"

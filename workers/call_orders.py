@@ -20,7 +20,7 @@ from registry.calls.carrying import (
 )
 from registry.calls.locking import CALLS
 from registry.calls.ordering import LEASE_SECONDS, due_orders
-from registry.calls.switchboard import decision
+from registry.calls.switchboard import alone, decision
 from registry.current_office import CurrentOffice
 from registry.db import Database
 from registry.errors import Unavailable
@@ -103,9 +103,8 @@ class _Carrier:
             async with self._database.read() as session:
                 if not await due_orders(session, now=self._clock(), limit=1):
                     return ()
-            now = self._clock()
-            async with decision(self._database, office=self._office.office, now=now) as session:
-                return await claim_orders(session, now=now, limit=limit)
+            async with alone(self._database, office=self._office.office) as session:
+                return await claim_orders(session, now=self._clock(), limit=limit)
         except Unavailable as error:
             log.warning("orders wait for the database", reason=str(error))
             return ()
@@ -144,9 +143,8 @@ class _Carrier:
             await self._done(one, account, made)
 
     async def _done(self, one: Claimed, account: AccountKey, made: str | None) -> None:
-        now = self._clock()
-        async with decision(self._database, office=self._office.office, now=now) as session:
-            await settle_order(session, one.id, made=made, now=now)
+        async with alone(self._database, office=self._office.office) as session:
+            await settle_order(session, one.id, made=made, now=self._clock())
         self._count(one, account, "done")
         log.info("carried", account=str(account), **_named(one), tries=one.tries)
 

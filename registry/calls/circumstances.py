@@ -9,7 +9,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.appeals.changes import Priority
 from registry.calls.estimate import estimate, handling_times
-from registry.calls.flow import Facts
+from registry.calls.flow import Facts, ToFollow
+from registry.calls.hearing import Pressed, Waits
 from registry.calls.matching import Waiting, who_is_on, who_waits
 from registry.calls.steps import START, WAIT
 from registry.calls.tables import Call
@@ -20,11 +21,12 @@ from registry.office import setting_of
 from registry.office_shapes import Announcement, Telephone
 
 
-async def facts_of(session: AsyncSession, call: Call, *, now: datetime) -> Facts:
-    """The circumstances of a call as they are now, as far as they matter where it is."""
+async def facts_of(session: AsyncSession, call: Call, heard: ToFollow, *, now: datetime) -> Facts:
+    """The circumstances of a call as they are now, as far as they matter to what is heard next."""
     announcement = await setting_of(session, Announcement)
     falls_silent = announcement.until is not None and announcement.until <= now
-    begins, waits = call.step == START, call.step == WAIT
+    # Whoever leaves the queue, or comes from it, is told no place any more.
+    begins, waits = call.step == START, call.step == WAIT and isinstance(heard, Waits | Pressed)
     urgent, blocked = await _known_as(session, call.number) if begins else (call.urgent, False)
     ahead, agents_on, seconds = await _queue(session, call, now=now) if waits else (0, 0, None)
     return Facts(

@@ -5,6 +5,7 @@ A call's first delivery may come late, twice or never: whatever comes first make
 
 from datetime import datetime, timedelta
 
+from sqlalchemy import bindparam
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -33,10 +34,13 @@ async def hold_call(session: AsyncSession, heard: Heard, *, office: Office) -> C
 
 async def find_call(session: AsyncSession, account: str, external_id: str) -> Call | None:
     """The call of a provider's id."""
-    found = await session.exec(
-        select(Call).where(Call.account == account, Call.external_id == external_id)
-    )
-    return found.one_or_none()
+    what = {"account": account, "external_id": external_id}
+    return (await session.exec(_BY_PROVIDER, params=what)).one_or_none()
+
+
+_BY_PROVIDER = select(Call).where(
+    Call.account == bindparam("account"), Call.external_id == bindparam("external_id")
+)
 
 
 async def _known(session: AsyncSession, heard: Heard) -> Call | None:

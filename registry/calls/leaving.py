@@ -6,6 +6,7 @@ The caller holds the switchboard's lock.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from sqlalchemy import bindparam
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -26,12 +27,14 @@ LIVE = ("ringing", "joined")
 
 async def live_legs(session: AsyncSession, call_id: int) -> Sequence[CallLeg]:
     """The operators' sides of a call that ring or are joined."""
-    found = await session.exec(
-        select(CallLeg)
-        .where(CallLeg.call_id == call_id, col(CallLeg.state).in_(LIVE))
-        .order_by(col(CallLeg.id))
-    )
-    return found.all()
+    return (await session.exec(_LIVE_LEGS, params={"call_id": call_id})).all()
+
+
+_LIVE_LEGS = (
+    select(CallLeg)
+    .where(CallLeg.call_id == bindparam("call_id"), col(CallLeg.state).in_(LIVE))
+    .order_by(col(CallLeg.id))
+)
 
 
 def is_in_room(call: Call) -> bool:

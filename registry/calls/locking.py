@@ -29,7 +29,8 @@ async def lock_switchboard(session: AsyncSession) -> None:
 
 async def tell_screens(session: AsyncSession) -> None:
     """Let screens know at the commit that something has changed about calls or operators."""
-    if _is_postgresql(session):
+    if _is_postgresql(session) and CALLS not in session.info:
+        session.info[CALLS] = True  # once is enough: a session of `write` is one transaction
         await (await session.connection()).execute(_TELL, {"channel": CALLS})
 
 

@@ -116,14 +116,23 @@ _DONE = exists().where(
 )
 """Somebody has spoken with them already: the call is to end (see `needless`)."""
 
+_DUE = (
+    col(CallBack.done_at).is_(None),
+    col(CallBack.place).is_not(None),
+    col(CallBack.call_id).is_(None),
+    col(CallBack.due_at) <= bindparam("now", type_=UtcTime()),
+)
+_STANDS = col(Call.state) == "waiting", col(Call.ended_at).is_(None)
+_SOMEBODY_WAITS = or_(exists().where(*_STANDS), exists().where(*_DUE))
+"""Or seems to: `_WAITING` looks closer."""
+
 _WAITING: Any = union_all(
     columns(
         col(Call.id).label("call_id"), col(Call.call_back_id).label("back_id"), col(Call.number),
         col(Call.language), col(Call.team), col(Call.urgent),
         func.coalesce(col(Call.waiting_since), col(Call.started_at)).label("since"),
     ).where(
-        col(Call.state) == "waiting",
-        col(Call.ended_at).is_(None),
+        *_STANDS,
         not_(
             and_(
                 _IS_DIALLED,
@@ -135,10 +144,7 @@ _WAITING: Any = union_all(
         null().label("call_id"), col(CallBack.id), col(CallBack.number), col(CallBack.language),
         col(CallBack.team), col(CallBack.urgent), col(CallBack.place),
     ).where(
-        col(CallBack.done_at).is_(None),
-        col(CallBack.place).is_not(None),
-        col(CallBack.call_id).is_(None),
-        col(CallBack.due_at) <= bindparam("now", type_=UtcTime()),
+        *_DUE,
         not_(_on_the_line(CallBack.number)),
     ),
 )  # fmt: skip
@@ -186,7 +192,10 @@ _IDLE = _ON.where(
     col(PhoneAgent.idle_since).is_not(None),
     can_ring(bindparam("seen_since", type_=UtcTime()), bindparam("now", type_=UtcTime())),
     not_(_TAKEN),
+    _SOMEBODY_WAITS,
 )
+"""Those to whom somebody could be offered. Most decisions end with this question alone: either all
+are on the line, or nobody waits."""
 
 
 def _seen_since(now: datetime) -> dict[str, datetime]:

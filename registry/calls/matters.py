@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import bindparam
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -35,8 +36,10 @@ async def message_of(session: AsyncSession, call: Call) -> Message | None:
 async def appeal_id_of(session: AsyncSession, call: Call) -> int | None:
     """The appeal that a call belongs to now, wherever it was moved."""
     if call.appeal_id is None:
-        message = await message_of(session, call)
-        return None if message is None else message.appeal_id
+        if call.external_id is None:
+            return None
+        what = {"account": call.account, "external_id": call.external_id}
+        return (await session.exec(_ITS_MESSAGES, params=what)).one_or_none()
     appeal_id: int | None = call.appeal_id
     while appeal_id is not None:
         found = await session.exec(select(Appeal.merged_into_id).where(Appeal.id == appeal_id))
@@ -45,6 +48,18 @@ async def appeal_id_of(session: AsyncSession, call: Call) -> int | None:
             return appeal_id
         appeal_id = into
     return None
+
+
+_ITS_MESSAGES = (
+    select(Message.appeal_id)
+    .join(ExternalId, col(ExternalId.message_id) == col(Message.id))
+    .where(
+        ExternalId.channel == CHANNEL,
+        ExternalId.account == bindparam("account"),
+        ExternalId.external_id == bindparam("external_id"),
+    )
+)
+"""The appeal of what a call that came in became."""
 
 
 async def appeal_of(session: AsyncSession, call: Call) -> Appeal | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import func
+from sqlalchemy import bindparam, func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -27,11 +27,7 @@ PAUSE_SECONDS = 1.0
 async def order(session: AsyncSession, call: Call, what: Order, *, now: datetime) -> None:
     """Have it done after the commit, and after what was ordered for the call before."""
     # Ids of two processes need not be in the order of their decisions.
-    last = await session.exec(
-        select(func.max(CallOrder.id)).where(
-            CallOrder.call_id == call.id, col(CallOrder.done_at).is_(None)
-        )
-    )
+    last = await session.exec(_LAST, params={"call_id": call.id})
     session.add(
         CallOrder(
             id=max(new_id(), (last.one() or 0) + 1),
@@ -43,6 +39,11 @@ async def order(session: AsyncSession, call: Call, what: Order, *, now: datetime
     )
     await session.flush()
     await tell_screens(session)  # whichever process carries orders hears of it by the same word
+
+
+_LAST = select(func.max(CallOrder.id)).where(
+    CallOrder.call_id == bindparam("call_id"), col(CallOrder.done_at).is_(None)
+)
 
 
 async def waiting_orders(session: AsyncSession, call_id: int) -> list[CallOrder]:

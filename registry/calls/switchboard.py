@@ -60,11 +60,21 @@ async def decision(
 
     Raises: Unavailable.
     """
+    async with alone(database, office=office) as session:
+        yield session
+        await match(session, now=now)
+
+
+@asynccontextmanager
+async def alone(database: Database, *, office: Office) -> AsyncIterator[AsyncSession]:
+    """The same for what makes nobody wait and nobody idle: there is nobody to be offered.
+
+    Raises: Unavailable.
+    """
     async with database.write() as session:
         session.info[Office] = office  # for `office_of`
         await lock_switchboard(session)
         yield session
-        await match(session, now=now)
 
 
 async def hear(
@@ -130,7 +140,7 @@ async def _go_on(
     call = await hold_call(session, heard, office=office)
     if call.external_id != heard.call and not await _is_the_one(session, call, heard, now=now):
         return (HangUp(),)
-    facts = await facts_of(session, call, now=now)
+    facts = await facts_of(session, call, heard, now=now)
     if call.ended_at is None and call.step == START:
         call.urgent = facts.urgent
     has_left = isinstance(heard, Arrived) and heard.step == after_room(call)
