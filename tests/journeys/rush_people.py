@@ -163,7 +163,8 @@ class Desk(Phone):
         """One of the two hangs up, on the telephone or on the screen; or another is to help."""
         fate = self._luck.random()
         if fate < 0.06:
-            await self.operator.does("transfer", {"team": None})
+            has = (await self.operator.ask("GET", "phone")).json["call"]
+            await self.operator.does("transfer", {"team": has["team"]})
         elif fate < 0.3:
             await self.operator.does("hang-up")
         elif fate < 0.6:
