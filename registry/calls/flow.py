@@ -333,7 +333,7 @@ def _with_voice(here: Here, heard: LeftMessage) -> Here:
     if here.kept.get("left") == "message":
         return here  # told already
     voice = LeftVoice(recording=heard.recording, seconds=heard.seconds)
-    return here.having(voice).keeping(left="message")
+    return here.having(voice).keeping(left="message", voice=heard.recording)
 
 
 def _again(here: Here) -> Turn:

@@ -23,7 +23,8 @@ class Here(Struct, frozen=True, kw_only=True):
     kept: Mapping[str, Any]
     """`Call.facts`: "tries" at the question, "changes" of the language and "then" where that goes
     on; "told_at" and "limit_from" of the wait; "left" what they left for, "last" what they hear
-    then; "texted" once they were sent the links; "stay" how often they came to a room."""
+    then; "voice" the recording of what they said; "texted" once they were sent the links; "stay"
+    how often they came to a room."""
     said: tuple[Line, ...] = ()
     """What is said before the next question."""
     team: str | None = None

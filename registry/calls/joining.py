@@ -24,11 +24,11 @@ from registry.appeals import (
 )
 from registry.appeals.locking import number_of
 from registry.calls.locking import lock_switchboard
-from registry.calls.matters import appeal_id_of, message_of, note_call
+from registry.calls.matters import CHANNEL, appeal_id_of, message_of, note_call
 from registry.calls.tables import Call
 from registry.contacts import PHONE
 from registry.errors import BadValue, NotFound
-from registry.models import Appeal, Message
+from registry.models import Appeal, Attachment, Message
 from registry.operators import Principal
 from registry.replies.queueing import find_appeal
 
@@ -141,9 +141,13 @@ async def _apart(
     zone: ZoneInfo,
     now: datetime,
 ) -> str:
-    """The number of an appeal that has of its citizen this call alone."""
+    """The number of an appeal that has of its citizen this call alone, with its voicemail."""
     in_it = select(Message.id).where(Message.appeal_id == message.appeal_id)
-    others = in_it.where(Message.direction == "in", col(Message.id) != message.id)
+    voicemail = in_it.join(Attachment, col(Attachment.message_id) == col(Message.id)).where(
+        Attachment.channel == CHANNEL, Attachment.ref == call.facts.get("voice", "")
+    )
+    theirs = (message.id, *(await session.exec(voicemail)).all())
+    others = in_it.where(Message.direction == "in", col(Message.id).not_in(theirs))
     if (await session.exec(others)).first() is None:
         return number
     noted = in_it.where(
@@ -152,7 +156,7 @@ async def _apart(
         col(Message.created_at) >= call.started_at,
     )
     notes = (await session.exec(noted)).all()
-    division = Division(message_ids=(message.id, *notes))
+    division = Division(message_ids=(*theirs, *notes))
     own, _ = await split_appeal(session, number, division, by=by, prefix=prefix, zone=zone, now=now)
     return own.number
 

@@ -132,8 +132,9 @@ async def apply_past(
     if past.how is None:
         return
     if past.recordings and call.facts.get(_LEFT) != _MESSAGE:
-        call.facts = {**call.facts, _LEFT: _MESSAGE}
-        await left_voice(session, call, LeftVoice(recording=past.recordings[0]), now=now)
+        voice = past.recordings[0]
+        call.facts = {**call.facts, _LEFT: _MESSAGE, "voice": voice}
+        await left_voice(session, call, LeftVoice(recording=voice), now=now)
     over = past.began_at + timedelta(seconds=past.seconds or 0)
     await end_call(session, call, past.how, at=min(now, max(over, call.started_at)), now=now)
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col, select
 
+from registry import types
 from registry.appeals import DifferentContacts, add_note
 from registry.calls.caller_card import CallerCard, find_caller, get_caller_card
 from registry.calls.joining import Matter, join_call, register_call
@@ -15,7 +16,7 @@ from registry.calls.tables import Call
 from registry.contacts import BadPoint
 from registry.db import Database
 from registry.errors import BadValue, NotFound
-from registry.models import Appeal, Message
+from registry.models import Appeal, Attachment, Message
 from registry.operators import Principal, Role
 from registry.types import ContactPoint, Sender
 from tests.registry.calls.lines import NUMBER, call_of, ringing, rings
@@ -194,6 +195,29 @@ async def test_one_of_two_calls_joins_and_the_other_stays(database: Database) ->
     call = await _call(database, external_id="CA1", started_at=LATER)
     await _join(database, call, written, dana)
     assert (await _about(database, call), await _about(database, earlier)) == (written, first)
+
+
+async def test_a_call_that_joins_takes_the_voicemail_along_that_was_left_in_it(
+    database: Database,
+) -> None:
+    dana = await hire(database, "Dana")
+    written = await _writes(database)
+    first = await rings(database, sid="CA0")
+    await rings(database, sid="CA1", at=LATER)
+    for name in ("RE0", "RE1"):
+        voice = types.Attachment(kind=types.AttachmentKind.VOICE, ref=name, mime="audio/mpeg")
+        await receive(database, ringing(external_id=name, at=LATER, attachments=(voice,)))
+    call = await _call(
+        database, external_id="CA1", started_at=LATER, facts={"left": "message", "voice": "RE1"}
+    )
+    await _join(database, call, written, dana)
+    async with database.read() as session:
+        about = (
+            select(Attachment.ref, Appeal.number)
+            .join(Message, col(Message.id) == col(Attachment.message_id))
+            .join(Appeal, col(Appeal.id) == col(Message.appeal_id))
+        )
+        assert dict((await session.exec(about)).all()) == {"RE0": first, "RE1": written}
 
 
 async def test_a_call_for_somebody_else_joins_only_when_that_is_meant(
