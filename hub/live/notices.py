@@ -48,6 +48,8 @@ _TO_HOLDER = {
     "appeal.woke": "woke",
 }
 """By the event, what its appeal's holder is told."""
+_OURS = frozenset({"message.failed", "message.uncertain"})
+"""Of these, what became of an answer: that concerns its writer, whoever it was for."""
 
 
 class Notice(Struct, frozen=True, kw_only=True):
@@ -149,6 +151,8 @@ def _meant(
         given = parse_id(str(turned.get("to"))) if isinstance(turned, dict) else None
         if given is not None:
             yield "assigned", given
+    if known.standing.blocked and row.event not in _OURS:
+        return  # what they write is kept, and raises nothing
     if holder is None and _became_urgent(row, known):
         yield "urgent", None
     elif holder is not None and row.event in _TO_HOLDER:

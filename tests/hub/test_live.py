@@ -17,9 +17,10 @@ from hub.live.clients import Client, Goodbye, View, Writer
 from registry.appeals import Change, Priority, add_note, change_appeal
 from registry.calls.tables import Call
 from registry.changes import forget_changes
+from registry.contacts.changing import ContactChange, change_contact
 from registry.errors import Unavailable
 from registry.inbox import load_known
-from registry.models import Appeal
+from registry.models import Appeal, Contact
 from registry.operators import Principal, Role, disable_operator
 from registry.sessions import digest_of, end_session
 from registry.teams import add_team, set_members
@@ -583,6 +584,25 @@ async def test_one_is_called_to_what_others_did_and_not_to_ones_own(desk: Office
     await alter(desk, number, dana, assignee_id=dana.operator_id)
     await one.until(lambda event: event.get("rows"))
     assert not [event for event in one.heard if "notices" in event]
+
+
+async def test_what_a_blocked_person_does_calls_nobody(desk: Office) -> None:
+    dana, _, gulnar = await hire_all(desk)
+    number = await write_in(desk.hub.database)
+    await alter(desk, number, gulnar, assignee_id=dana.operator_id, priority=Priority.URGENT)
+    async with desk.hub.database.write() as session:
+        who = (await session.exec(select(Contact.id))).one()
+        await change_contact(session, who, ContactChange(blocked=True), by=gulnar, now=START)
+    one = await desk.screen(dana)
+    await one.show(ALL)
+    await receive(desk.hub.database, message("700-2", conversation="700"))
+    async with desk.hub.database.write() as session:
+        await add_note(
+            session, number, "Посмотрите", by=gulnar, now=START,
+            mentions=[dana.operator_id or 0],
+        )  # fmt: skip
+    [notice] = await one.next("notices")
+    assert notice["kind"] == "mentioned"
 
 
 async def test_everybody_hears_of_an_urgent_appeal_that_nobody_holds(desk: Office) -> None:
