@@ -8,12 +8,15 @@ from playwright.async_api import expect
 
 from hub.views.pages import PAGES
 from hub.web.i18n import LANGUAGES
+from registry.calls.tables import CallBack
+from registry.models import Team
 from registry.operators import Role
 from registry.search.following import catch_up
-from tests.browser.conftest import OpenContext
+from tests.browser.conftest import OpenContext, Serve
 from tests.browser.desk import Desk, employ, lay_out, sign_in
 from tests.browser.looking import axe, shot, visit
 from tests.browser.served import Served
+from tests.browser.telephone import CALLER
 
 WHOLE = sorted(
     {
@@ -33,8 +36,18 @@ THEMES = {"ru": "light", "kk": "dark", "en": "dark"}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
+async def served(serve: Serve) -> AsyncIterator[Served]:
+    """A hub with all that a desk can have: a phone, and teams."""
+    async with serve(with_phone=True) as hub:
+        async with hub.hub.database.write() as session:
+            for key, name in (("houses", "Дома и сети"), ("streets", "Дороги и улицы")):
+                session.add(Team(key=key, name=name, created_at=hub.hub.clock()))
+        yield hub
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def laid_out(served: Served) -> AsyncIterator[Served]:
-    """A hub with some appeals, which search knows."""
+    """That hub with some appeals, which search knows, and somebody to be called back."""
     await lay_out(
         served,
         [
@@ -43,6 +56,9 @@ async def laid_out(served: Served) -> AsyncIterator[Served]:
         ],
     )
     await catch_up(served.hub.database, now=served.hub.clock())
+    async with served.hub.database.write() as session:
+        now = served.hub.clock()
+        session.add(CallBack(account="main", number=CALLER, why="missed", asked_at=now, due_at=now))
     yield served
 
 
@@ -64,6 +80,20 @@ async def test_every_page_is_whole_and_open_to_everybody(
         assert sideways <= 0, f"{address} is wider than the screen by {sideways}"
         assert await axe(page) == [], address
         await shot(page, f"{address.strip('/').replace('/', '-').partition('?')[0]}-{language}")
+    await context.close()
+
+
+async def test_whoever_is_to_be_called_back_is_called_from_a_phones_screen_too(
+    laid_out: Served, open_context: OpenContext
+) -> None:
+    context = await open_context(viewport={"width": 390, "height": 844})
+    principal = await employ(laid_out, "Дана", language="kk")
+    await sign_in(laid_out, context, principal)
+    page = await context.new_page()
+    await visit(page, laid_out.url + "/phone/call-backs")
+    for button in await page.locator(".call-backs button").all():
+        await expect(button).to_be_in_viewport(ratio=1)
+    await expect(page.locator(".call-backs button")).to_have_count(2)
     await context.close()
 
 
