@@ -193,10 +193,11 @@ _QUESTIONS: dict[str, Callable[[Here], Turn | None]] = {
 
 
 def _answer_language(here: Here, digits: str) -> Turn:
-    language = LANGUAGE_KEYS.get(digits)
-    if language is None and (again := once_more(here)) is not None:
+    language, then = LANGUAGE_KEYS.get(digits), here.kept.get("then")
+    # What everybody is to hear first is not kept from whoever presses nothing.
+    hurried = then is None and here.office.announcement is not None
+    if language is None and not hurried and (again := once_more(here)) is not None:
         return ask_language(again)
-    then = here.kept.get("then")
     known = replace(here, language=language or here.speaks).without("tries", "then")
     if here.in_queue:
         # Who waits before them, and for whom, is another matter in another language: told next.

@@ -189,6 +189,12 @@ def test_an_announcement_is_heard_in_the_callers_language_and_any_key_goes_on() 
     assert isinstance(caller.presses("5").heard[-1], Queue)
 
 
+def test_who_chooses_no_language_hears_the_announcement_after_the_first_asking() -> None:
+    caller = Caller(announcement=OUTAGE).rings().presses("")
+    assert caller.prompts == ["announcement", "announcement_end"]
+    assert caller.languages == {caller.facts.telephone.language}
+
+
 def test_an_announcement_is_heard_after_hours_as_well() -> None:
     caller = Caller(remembered="ru", announcement=OUTAGE, open=False).rings()
     assert caller.asked.step == ANNOUNCEMENT
