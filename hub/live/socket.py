@@ -28,8 +28,9 @@ PING_SECONDS = 20.0
 """How often a browser is asked whether it is still there; aiohttp waits half as long."""
 MAX_SAID = 64 * 1024
 """Bytes that a browser may say at once."""
-MOST_SHOWN = 64
-"""Lists, and appeals, that all tabs of a browser may show."""
+MOST_LISTS = 64
+MOST_OPENED = 512
+"""Lists, and appeals, that all tabs of a browser may show: a shift's, each in a tab of its own."""
 
 _NUMBER = re.compile(r"[A-Z]{2,5}-\d{4}-\d{7,12}", re.ASCII)
 
@@ -104,7 +105,8 @@ def _heed_view(feed: Feed, client: Client, said: Said, view: View) -> bool:
     if said.off:
         feed.hide(client, view)
         return True
-    if view.language not in i18n.LANGUAGES or len(client.views) >= MOST_SHOWN:
+    too_many = view not in client.views and len(client.views) >= MOST_LISTS
+    if view.language not in i18n.LANGUAGES or too_many:
         return False
     client.language = view.language
     try:
@@ -121,7 +123,7 @@ def _heed_number(feed: Feed, client: Client, said: Said, number: str) -> bool:
         feed.close(client, number)
     elif not isinstance(said.typing, UnsetType):
         feed.write(client, number, typing=said.typing)
-    elif len(client.opened) >= MOST_SHOWN:
+    elif len(client.opened) >= MOST_OPENED:
         return False
     else:
         feed.open(client, number, _cursor(said))

@@ -586,6 +586,17 @@ async def test_one_is_called_to_what_others_did_and_not_to_ones_own(desk: Office
     assert not [event for event in one.heard if "notices" in event]
 
 
+async def test_a_shift_of_appeals_in_tabs_of_their_own_is_followed(desk: Office) -> None:
+    """One connection is for all tabs: to close it for one too many would silence all others."""
+    dana, _, _ = await hire_all(desk)
+    number = await write_in(desk.hub.database)
+    one = await desk.screen(dana)
+    await one.show(ALL)
+    [client] = desk.feed.clients
+    client.opened |= {f"ALM-2026-{serial:07}" for serial in range(9_000_000, 9_000_200)}
+    assert await one.open(number) == {"number": number, "stale": False, "ready": ""}
+
+
 async def test_what_a_blocked_person_does_calls_nobody(desk: Office) -> None:
     dana, _, gulnar = await hire_all(desk)
     number = await write_in(desk.hub.database)
