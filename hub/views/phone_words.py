@@ -71,6 +71,10 @@ def phone_words() -> dict[str, object]:
             "The browser may not use the microphone. Allow it beside the address, or choose "
             "another phone."
         ),
+        "no_answer": _(
+            "The phone service does not answer. Check this computer's network, or let calls ring "
+            "on a desk phone."
+        ),
         "not_ready": _("The browser's phone does not connect: %(reason)s"),
         "no_sdk": _("The browser's phone could not be loaded. Try again, or choose another phone."),
         "lost": _("The browser's phone has lost its connection; it connects again by itself."),

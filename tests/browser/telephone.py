@@ -44,6 +44,7 @@ class Device extends Emitter {
     Object.assign(sdk, { token, options, device: this });
   }
   async register() {
+    if (sdk.fails === "never") return new Promise(() => {});
     if (sdk.fails) throw new Error(sdk.fails);
     this.state = "registered";
     this.emit("registered");

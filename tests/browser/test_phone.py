@@ -214,6 +214,22 @@ async def test_a_caller_is_given_to_a_colleague_who_is_asked_first(telephone: Te
     await expect(strip).to_have_attribute("data-stage", "wrap_up")
 
 
+async def test_a_provider_that_does_not_answer_is_told_of_with_the_cure(
+    telephone: Telephone,
+) -> None:
+    page = telephone.desk.page
+    await page.add_init_script("globalThis.sdkFails = 'never'")
+    await page.clock.install()
+    await telephone.desk.visit()
+    async with page.expect_response("**/api/v1/phone/pass"):
+        await page.locator("[data-menu=phone]").click()
+        await page.get_by_role("menuitemradio", name="Take calls").click()
+    await expect(page.locator(".toast").last).to_contain_text("Turning the phone on")
+    while not await page.get_by_text("does not answer. Check this computer's network").count():
+        await page.clock.run_for(1_000)
+    await expect(page.locator("#phone-state")).to_have_attribute("data-state", "away signed_out")
+
+
 async def test_a_state_from_before_the_phone_was_turned_on_does_not_turn_it_off(
     telephone: Telephone,
 ) -> None:

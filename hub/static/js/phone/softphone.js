@@ -21,7 +21,7 @@ const sounds = Object.fromEntries(
   [...KEYS, ...NAMES].map(([name, file]) => [name, new URL(`../../vendor/sounds/${file}.wav`, import.meta.url).href]),
 );
 
-/** Why the browser cannot be a telephone: "no_microphone", "no_sdk" or "not_ready". */
+/** Why the browser cannot be a telephone: "no_microphone", "no_sdk", "no_answer" or "not_ready". */
 export class CannotRing extends Error {
   constructor(code, reason = "") {
     super(code);
@@ -142,10 +142,9 @@ async function begin() {
     await within(device.register());
     await known;
   } catch (error) {
-    const reason = error instanceof CannotRing ? error.reason : (error?.message ?? String(error));
     device?.destroy();
     device = null;
-    throw new CannotRing("not_ready", reason);
+    throw error instanceof CannotRing ? error : new CannotRing("not_ready", error?.message ?? String(error));
   }
 }
 
@@ -171,7 +170,7 @@ async function askForMicrophone() {
 function within(promise) {
   let late = 0;
   const limit = new Promise((_, reject) => {
-    late = setTimeout(() => reject(new CannotRing("not_ready", "…")), PATIENCE);
+    late = setTimeout(() => reject(new CannotRing("no_answer")), PATIENCE);
   });
   return Promise.race([promise, limit]).finally(() => clearTimeout(late));
 }
