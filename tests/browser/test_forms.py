@@ -76,12 +76,19 @@ async def test_fields_go_as_what_they_are(signed_in: Desk, sent: list[Request]) 
     }
 
 
-@pytest.mark.parametrize(("pointer", "field"), [("/term", "Term"), ("/bodies/ru", "In Russian")])
+@pytest.mark.parametrize(
+    ("pointer", "field", "more", "told"),
+    [
+        ("/term", "Term", {}, "it is too long."),
+        ("/bodies/ru", "In Russian", {"said": "Это слишком длинно."}, "Это слишком длинно."),
+    ],
+)
 async def test_what_is_wrong_is_said_beside_the_field(
-    signed_in: Desk, sent: list[Request], faults: Faults, pointer: str, field: str
-) -> None:
+    signed_in: Desk, sent: list[Request], faults: Faults,
+    pointer: str, field: str, more: dict[str, str], told: str,
+) -> None:  # fmt: skip
     faults.allow("400")
-    problem = {"code": "invalid", "detail": "term: it is too long.", "pointer": pointer}
+    problem = {"code": "invalid", "detail": "term: it is too long.", "pointer": pointer, **more}
     page = await show(signed_in, sent, problem, status=400)
 
     await page.get_by_role("button", name="Save").click()
@@ -89,7 +96,7 @@ async def test_what_is_wrong_is_said_beside_the_field(
     wrong = page.get_by_label(field, exact=True)
     await expect(wrong).to_be_focused()
     await expect(wrong).to_have_attribute("aria-invalid", "true")
-    await expect(wrong).to_have_accessible_description("it is too long.")
+    await expect(wrong).to_have_accessible_description(told)
     await shot(page, f"wrong{pointer.replace('/', '-')}")
     assert await axe(page) == []
     await wrong.fill("5")
