@@ -93,7 +93,7 @@ def _measure(kind: str, appeals: int, *, browser: bool, keep: Path | None) -> li
         keys = asyncio.run(_prepare(url, city))
         text = _SETTINGS.format(url=url, secret=SECRET)
         with hub_server(text, folder) as hub:
-            hub.settle()
+            hub.settle(seconds=1200)  # a first start computes the deadlines of what is open
             name = cookie_name(load_settings(folder / "hub.toml"))
             cookies = {who: f"{name}={key}" for who, key in keys.items()}
             results = asyncio.run(_ask(kind, hub, city, cookies))

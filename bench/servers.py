@@ -43,9 +43,10 @@ class Running:
         times = self.process.cpu_times()
         return float(times.user + times.system)
 
-    def settle(self) -> None:
-        """Wait until start-up has ended, with the imports that go on behind the first requests."""
-        for _ in range(60):
+    def settle(self, *, seconds: float = 30.0) -> None:
+        """Wait until start-up has ended, with what goes on behind the first requests."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
             if self.process.cpu_percent(interval=0.5) < QUIET_PERCENT:
                 return
         raise SystemExit("The server does not come to rest after its start.")
