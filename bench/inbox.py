@@ -60,7 +60,7 @@ class Result:
 
 
 def main() -> None:
-    """Run, print a table, and write bench/results/inbox.json."""
+    """Run, print what is measured, and write bench/results/inbox.json."""
     asked = parser(__doc__)
     asked.add_argument("--appeals", type=int, default=1_000_000)
     asked.add_argument("--browser", action="store_true")
@@ -71,12 +71,6 @@ def main() -> None:
         for kind in databases(options)
         for result in _measure(kind, options.appeals, browser=options.browser, keep=options.keep)
     ]
-    for one in results:
-        print(
-            f"{one.database:11} {one.asked:22} p50 {one.p50_ms:7.1f}  p99 {one.p99_ms:7.1f} "
-            f"(aim {one.aim_p99_ms:.0f})  ceiling {one.ceiling_p50_ms:5.2f}  "
-            f"ratio {one.ratio:.3f}  {one.bytes / 1024:.0f} KiB"
-        )
     write("inbox", results)
 
 
@@ -156,20 +150,29 @@ async def _ask(kind: str, hub: Running, city: City, cookies: dict[int, str]) -> 
                     client, f"http://127.0.0.1:{bare.port}", fixed("/page")
                 )
             p50, ceiling = statistics.median(ours), statistics.median(bare_times)
-            results.append(
-                Result(
-                    database=kind,
-                    appeals=city.appeals,
-                    asked=said,
-                    p50_ms=p50,
-                    p99_ms=_p99(ours),
-                    ceiling_p50_ms=ceiling,
-                    ratio=ceiling / p50,
-                    aim_p99_ms=AIMS[what],
-                    bytes=size,
-                )
+            one = Result(
+                database=kind,
+                appeals=city.appeals,
+                asked=said,
+                p50_ms=p50,
+                p99_ms=_p99(ours),
+                ceiling_p50_ms=ceiling,
+                ratio=ceiling / p50,
+                aim_p99_ms=AIMS[what],
+                bytes=size,
             )
+            _tell(one)
+            results.append(one)
     return results
+
+
+def _tell(one: Result) -> None:
+    print(
+        f"{one.database:11} {one.asked:22} p50 {one.p50_ms:7.1f}  p99 {one.p99_ms:7.1f} "
+        f"(aim {one.aim_p99_ms:.0f})  ceiling {one.ceiling_p50_ms:5.2f}  "
+        f"ratio {one.ratio:.3f}  {one.bytes / 1024:.0f} KiB",
+        flush=True,
+    )
 
 
 async def _timed(
