@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.app import Hub
 from registry.appeals import Change, Priority, change_appeal
-from registry.calls.tables import Call, CallLeg
+from registry.calls.tables import Call, CallBack, CallLeg
 from registry.contacts.changing import add_contact_note
 from registry.contacts.merging import merge_contacts
 from registry.intake import accept
@@ -83,6 +83,8 @@ class Things:
     other_contact: str
     call: str
     """About the appeal, in which the colleague talked."""
+    call_back: str
+    """Of whoever called about it."""
     undo: str
     """The key by which a change to the appeal can be undone."""
 
@@ -166,7 +168,11 @@ class Office:
                 account="main", appeal_id=made.id, direction="out", number="+77017654321",
                 started_at=now,
             )  # fmt: skip
-            session.add_all([file, upload, view, call])
+            back = CallBack(
+                account="main", number=f"+7702{made.id % 10**7:07}", appeal_id=made.id,
+                why="missed", asked_at=now, due_at=now,
+            )  # fmt: skip
+            session.add_all([file, upload, view, call, back])
             await session.flush()
             secret = self.hub.settings.secret_key
             operator = await session.get_one(Operator, who.operator_id)
@@ -192,6 +198,7 @@ class Office:
                 other=other.number,
                 other_contact=str(other.contact_id),
                 call=str(call.id),
+                call_back=str(back.id),
                 undo=str(undo),
             )
 

@@ -60,6 +60,7 @@ THINGS = {
     "/api/v1/saved-views/{id}": {"id": "view"},
     "/api/v1/sessions/{session}": {"session": "session"},
     "/api/v1/phone/calls/{id}": {"id": "call"},
+    "/api/v1/phone/call-backs/{id}": {"id": "call_back"},
     "/phone/calls/{id}": {"id": "call"},
     "/api/v1/appeals/{number}": {"number": "number"},
     "/appeals/{number}": {"number": "number"},
