@@ -43,9 +43,11 @@ from workers.supervisor import keep_running
 NOON = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
 END = 3600
 """Seconds in which everything must be over."""
-QUIET = 120
+QUIET = 100
 """Seconds without any call after which nobody is going to call or be called."""
-TICK = timedelta(seconds=1)
+TICK = timedelta(seconds=5)
+"""How often the hub looks at the clock: so often in real time as well, which passes at another
+pace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ class Centre:
     # --- Moments ---------------------------------------------------------------------------------
 
     async def end_moment(self) -> None:
-        """Wait until the hub has nothing left to do; each second it looks at the clock."""
+        """Wait until the hub has nothing left to do; now and then it looks at the clock."""
         await self._carried()
         if self.now - self._ticked >= TICK:
             self._ticked = self.now

@@ -79,10 +79,21 @@ def spread(waits: Iterable[tuple[str, float]]) -> dict[str, dict[str, float]]:
 class Simulation:
     """One run. Everybody acts through the exchange."""
 
-    def __init__(self, exchange: Exchange, *, seed: int = 7, callers: int = CALLERS) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        *,
+        seed: int = 7,
+        callers: int = CALLERS,
+        operators: int = OPERATORS,
+        seconds: int = SECONDS,
+    ) -> None:
+        """`seconds` is in which the callers come."""
         self.exchange = exchange
         self.outcome = Outcome()
         self._callers = callers
+        self._staff = operators
+        self._seconds = seconds
         self._luck = Random(seed)
         self._plan: list[tuple[float, int, Callable[[], Awaitable[None]]]] = []
         self._order = count()
@@ -95,7 +106,7 @@ class Simulation:
         await self._open()
         luck = self._luck
         for n in range(self._callers):
-            self._at(luck.uniform(0, SECONDS), lambda n=n: self._calls(n))  # type: ignore[misc]
+            self._at(luck.uniform(0, self._seconds), lambda n=n: self._calls(n))  # type: ignore[misc]
         second = 0
         while self._plan and second < END:
             second += STEP
@@ -119,7 +130,7 @@ class Simulation:
         setting = replace(as_delivered(Telephone), menu=(MenuItem(digit="1", team=TEAM),))
         async with self.exchange.database.write() as session:
             await change_setting(session, setting, actor="system", now=self.exchange.now)
-        for n in range(OPERATORS):
+        for n in range(self._staff):
             languages = _SPEAKS[n % len(_SPEAKS)]
             teams = [TEAM] if n % 3 == 0 else []
             id_ = await self.exchange.hires(f"Operator{n}", languages=languages, teams=teams)
