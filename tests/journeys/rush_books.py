@@ -15,8 +15,9 @@ from tests.journeys.rush import Centre
 from tests.journeys.rush_people import Citizen
 from tests.registry.calls.simulation import spread
 
-SLIP = 0.01
-"""Seconds by which two who look at one clock may differ: numbers are rounded."""
+SLIP = 1.0
+"""Seconds by which two may differ who look at one clock: the sweep may ask of a call in the moment
+of its end, and Twilio tells it whole seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +105,11 @@ def _call_is_as_it_was(centre: Centre, call: Call) -> None:
     leg, seen = centre.twilio.legs[sid], centre.seen
     citizen = centre.twilio.phones[leg.sender if leg.direction == "inbound" else leg.to]
     assert isinstance(citizen, Citizen)
-    assert call.ended_at == leg.ended_at
+    assert call.ended_at is not None
+    assert leg.ended_at is not None
+    assert abs((call.ended_at - leg.ended_at).total_seconds()) <= SLIP, (call, leg.ended_at)
     assert call.answered_at == seen.answered_at.get(sid)
-    assert abs(call.talked - seen.talked.get(sid, 0.0)) < SLIP, (call, seen.talked.get(sid))
+    assert abs(call.talked - seen.talked.get(sid, 0.0)) <= SLIP, (call, seen.talked.get(sid))
     match citizen.fates[sid]:
         case "left":
             assert call.answered_at is None
