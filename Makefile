@@ -23,9 +23,9 @@ $(STAMP): requirements.lock pyproject.toml
 run: setup  ## the demo: the hub, the providers' sandboxes, simulated citizens
 	$(BIN)/hub demo
 
-test: setup  ## set-up and every test: two files at a time, then the journeys, which are many processes each
+test: setup  ## set-up and every test: two files at a time, then the journeys, which wait more than they work
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --ignore tests/journeys
-	$(BIN)/pytest tests/journeys
+	$(BIN)/pytest --numprocesses 3 --dist worksteal tests/journeys
 
 lint: setup  ## ruff, mypy --strict, who may import whom
 	$(BIN)/ruff check .

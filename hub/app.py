@@ -265,7 +265,6 @@ def _feed(hub: Hub) -> live.Feed:
     return live.Feed(
         hub.database,
         clock=hub.clock,
-        zone=ZoneInfo(hub.settings.timezone),
         window=hub.settings.live.window_ms / 1000,
     )
 

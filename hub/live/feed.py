@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mappi
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
@@ -25,7 +24,7 @@ from hub.live.notices import Notices
 from hub.live.presence import CHANNEL, REPEAT_SECONDS, Presence
 from hub.live.rendering import Renderer, Rows
 from hub.live.views import Group
-from hub.web.pages import TEMPLATES
+from hub.views.drawn import DRAWN
 from registry import changes
 from registry.admission import admitted
 from registry.calls.locking import CALLS
@@ -77,11 +76,10 @@ class Arrival:
 class Feed:
     """Tells the browsers of this process what changes."""
 
-    def __init__(self, database: Database, *, clock: Clock, zone: ZoneInfo, window: float) -> None:
+    def __init__(self, database: Database, *, clock: Clock, window: float) -> None:
         """`window` is how many seconds changes are gathered."""
         self._database = database
         self._clock = clock
-        self._zone = zone
         self._window = window
         self.wire = Wire(database)
         """By which other processes are heard."""
@@ -150,7 +148,7 @@ class Feed:
 
     async def running(self, app: web.Application) -> AsyncIterator[None]:
         """Feed while the application runs."""
-        self._renderer = Renderer(app[TEMPLATES], self._zone)
+        self._renderer = Renderer(app[DRAWN])
         stopping = asyncio.Event()
         stop_hearing = self._database.on_commit(self._wake)
         for channel in (CHANGES, CALLS):

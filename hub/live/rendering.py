@@ -1,15 +1,14 @@
 """Rows as the browsers get them: each rendered once for each language, whoever shows it."""
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import msgspec
-from jinja2 import Environment
 from msgspec import Struct
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.views.inbox import render_row
+from hub.views.drawn import DrawnRows
 from hub.views.names import Names, load_names
+from hub.web import i18n
 from registry.inbox import Known
 
 NAMES_SECONDS = 30.0
@@ -24,9 +23,8 @@ class _Row(Struct, frozen=True):
 class Renderer:
     """Renders rows, with names that it keeps for a while."""
 
-    def __init__(self, templates: Environment, zone: ZoneInfo) -> None:
-        self._templates = templates
-        self._zone = zone
+    def __init__(self, drawn: DrawnRows) -> None:
+        self._drawn = drawn
         self._names = Names()
         self._names_until = 0.0
 
@@ -38,15 +36,14 @@ class Renderer:
 
     def rows(self, now: datetime) -> "Rows":
         """What renders the rows of one moment."""
-        return Rows(self._templates, self._zone, self._names, now)
+        return Rows(self._drawn, self._names, now)
 
 
 class Rows:
     """The rows of one moment."""
 
-    def __init__(self, templates: Environment, zone: ZoneInfo, names: Names, now: datetime) -> None:
-        self._templates = templates
-        self._zone = zone
+    def __init__(self, drawn: DrawnRows, names: Names, now: datetime) -> None:
+        self._drawn = drawn
         self._names = names
         self._now = now
         self._made: dict[tuple[int, str], bytes] = {}
@@ -55,14 +52,8 @@ class Rows:
         """One row as JSON: `{"number", "html"}`."""
         made = self._made.get((known.id, language))
         if made is None:
-            html = render_row(
-                self._templates,
-                known.appeal,
-                language=language,
-                zone=self._zone,
-                names=self._names,
-                now=self._now,
-            )
+            with i18n.use(language):
+                html = str(self._drawn(known.appeal, names=self._names, now=self._now))
             made = msgspec.json.encode(_Row(known.appeal.number, html.strip()))
             self._made[known.id, language] = made
         return made

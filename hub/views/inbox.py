@@ -1,22 +1,22 @@
 """The inbox: the queues, a list of rows, and the appeal that is open beside it."""
 
-from datetime import datetime
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
-from jinja2 import Environment
+from markupsafe import Markup
 
 from hub.api.exchange import read_query
 from hub.api.keys import PRINCIPAL
 from hub.api.listing import AppealQuery, query_of
 from hub.keys import CLOCK, CONNECTORS, DATABASE
 from hub.views import shell, thread
+from hub.views.drawn import DRAWN
 from hub.views.names import Names
-from hub.web import i18n
 from hub.web.noting import note_seen
-from hub.web.pages import Page, is_fragment, render, times
+from hub.web.pages import Page, is_fragment, render
 from registry import changes
 from registry.inbox import Appeal, AppealPage, Sort, list_appeals
 from registry.operators import Role
@@ -56,6 +56,7 @@ async def page(request: web.Request) -> web.StreamResponse:
         template,
         title=shell.title(request, around),
         page=found,
+        draw=_draw(request, around.names),
         list_since=since,
         asked=_asked(request),
         query=query,
@@ -79,25 +80,15 @@ async def rows(request: web.Request) -> web.StreamResponse:
         request,
         "inbox/rows.html",
         page=found,
+        draw=_draw(request, around.names),
         next_address=_next(request, found),
         **shell.shown(around),
     )
 
 
-def render_row(
-    templates: Environment,
-    appeal: Appeal,
-    *,
-    language: str,
-    zone: ZoneInfo,
-    names: Names,
-    now: datetime,
-) -> str:
-    """One row of a list, as every operator of that language sees it."""
-    with i18n.use(language):
-        return templates.get_template("inbox/row.html").render(
-            appeal=appeal, names=names, now=now, **times(zone)
-        )
+def _draw(request: web.Request, names: Names) -> Callable[[Appeal], Markup]:
+    """Draws rows for whoever asks, as they are now."""
+    return partial(request.config_dict[DRAWN], names=names, now=request.config_dict[CLOCK]())
 
 
 def _next(request: web.Request, found: AppealPage) -> str | None:

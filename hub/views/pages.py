@@ -1,8 +1,10 @@
 """Puts the pages of the desk into an application."""
 
+from zoneinfo import ZoneInfo
+
 from aiohttp import web
 
-from hub.keys import CONNECTORS
+from hub.keys import CONNECTORS, SETTINGS
 from hub.phones import browser_sources, phones_of
 from hub.thumbnails import FORMATS
 from hub.views import (
@@ -23,9 +25,10 @@ from hub.views import (
     signin_elsewhere,
     thread,
 )
+from hub.views.drawn import DRAWN, DrawnRows
 from hub.views.phone_words import softphone
 from hub.views.words import words
-from hub.web.pages import SOURCES, Page, add_pages
+from hub.web.pages import SOURCES, TEMPLATES, Page, add_pages
 
 PAGES: tuple[Page, ...] = (
     *signin.PAGES,
@@ -54,3 +57,4 @@ def add_routes(app: web.Application) -> None:
     add_pages(
         app, PAGES, {**labels.globals_(), **pictures, **softphone(bool(phones)), "words": words}
     )
+    app[DRAWN] = DrawnRows(app[TEMPLATES], ZoneInfo(app[SETTINGS].timezone))

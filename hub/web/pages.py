@@ -24,7 +24,7 @@ from hub.problems import Problem, of_registry
 from hub.web import i18n
 from hub.web.sessions import Forbidden, check_origin, is_secure, recognise
 from hub.web.signed import SESSION
-from hub.web.static import static_url
+from hub.web.static import static_url, takes_gzip
 from registry.errors import RegistryError, Unavailable
 from registry.operators import Role
 
@@ -129,13 +129,16 @@ def render(
     session, sources = request.get(SESSION), request.config_dict.get(SOURCES)
     if sources and session is not None and session.stage == "in":
         headers = {"Content-Security-Policy": policy_with(sources), **(headers or {})}
-    return web.Response(
+    response = web.Response(
         text=html(request, template, speak=speak, **context),
         status=status,
         content_type="text/html",
         charset="utf-8",
         headers={**HEADERS, **(headers or {})},
     )
+    if takes_gzip(request):
+        response.enable_compression(web.ContentCoding.gzip)
+    return response
 
 
 def html(

@@ -90,7 +90,7 @@ class StaticFiles:
         response.content_type = file.content_type
         if file.content_type.startswith("text/"):
             response.charset = "utf-8"
-        if file.packed is not None and _takes_gzip(request):
+        if file.packed is not None and takes_gzip(request):
             response.headers[hdrs.CONTENT_ENCODING] = "gzip"
             response.body = file.packed
         else:
@@ -123,7 +123,8 @@ def _packed(path: Path, content: bytes) -> bytes | None:
     return packed if gzip.decompress(packed) == content else None
 
 
-def _takes_gzip(request: web.Request) -> bool:
+def takes_gzip(request: web.Request) -> bool:
+    """Whether who asks can read what gzip has packed."""
     codings = request.headers.get(hdrs.ACCEPT_ENCODING, "").lower().split(",")
     for coding in codings:
         name, _, quality = coding.partition(";")

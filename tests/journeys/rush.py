@@ -120,8 +120,8 @@ class Centre:
         self, method: str, path: str, *, headers: Mapping[str, str], content: object
     ) -> Reply:
         """One request to the hub."""
-        body = {} if content is None else {"json": content}
-        async with self._http.request(method, path, headers=headers, **body) as response:
+        asked = self._http.request(method, path, headers=headers, json=content)
+        async with asked as response:
             return Reply(response.status, response.headers, await response.read())
 
     # --- People ----------------------------------------------------------------------------------

@@ -50,12 +50,33 @@ async def theme(hub: Hub) -> dict[str, Any]:
         return dict((await session.exec(select(Operator.preferences))).one())
 
 
+async def test_every_page_has_a_token_of_its_own_and_each_is_good(
+    open_house: Hub, browser: Browser, dana: Operator
+) -> None:
+    first, second = await token_of(browser), await token_of(browser)
+    assert first != second  # compressed beside what a stranger chose, it tells nothing
+    for token, status in ((first, 200), (second, 200), (f"x{first}", 403), ("", 403)):
+        headers = {**SAME_ORIGIN, "X-CSRF-Token": token}
+        shown = await browser.ask("PATCH", "/api/v1/me", headers=headers, json=THEME)
+        assert shown.status == status
+
+
+async def test_a_page_is_packed_for_who_can_unpack_it(
+    open_house: Hub, browser: Browser, dana: Operator
+) -> None:
+    packed = await browser.get("/inbox?queue=all", headers={"Accept-Encoding": "gzip"})
+    plain = await browser.get("/inbox?queue=all", headers={"Accept-Encoding": "identity"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain.headers
+    assert packed.text.count("<li") == plain.text.count("<li") > 0
+
+
 async def test_whoever_has_signed_in_may_use_the_api(
     open_house: Hub, browser: Browser, dana: Operator
 ) -> None:
     me = await browser.get("/api/v1/me")
     assert me.status == 200
-    assert f'"csrf":"{await token_of(browser)}"' in me.text
+    assert '"csrf":"' in me.text
     assert f'"id":"{dana.id}"' in me.text
     assert (await call(browser, "PATCH", "/me", json=THEME)).status == 200
     assert await theme(open_house) == {"theme": "dark"}

@@ -143,9 +143,9 @@ async def test_a_call_back_is_done_once_somebody_spoke_to_the_number(database: D
     assert (again.done_at, again.rang) == (None, 1)
 
 
-async def _dialled(database: Database, back: CallBack, **call: Any) -> Call:
+async def _dialled(database: Database, back: CallBack, **fields: Any) -> Call:
     async with call_of(
-        database, external_id=f"out-{back.tries}", direction="out", call_back_id=back.id, **call
+        database, external_id=f"out-{back.tries}", direction="out", call_back_id=back.id, **fields
     ) as (session, call):
         row = await session.get_one(CallBack, back.id)
         row.call_id = call.id

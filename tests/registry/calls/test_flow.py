@@ -577,6 +577,6 @@ def test_whoever_asks_again_in_the_queue_to_leave_a_message_is_let_out_of_it_aga
     caller = Caller(remembered="ru").rings().goes_on()
     caller.presses("2")
     assert caller.heard == (LeaveQueue(),)
-    again = {"account": "main", "call": "CA1", "at": caller.facts.now}
+    again: dict[str, Any] = {"account": "main", "call": "CA1", "at": caller.facts.now}
     assert caller.hears(Pressed(**again, step=WAIT, digits="2")).heard == (LeaveQueue(),)
     assert caller.hears(Waits(**again, seconds=9)).heard == (LeaveQueue(),)
