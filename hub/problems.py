@@ -106,6 +106,11 @@ async def answer_with_problems(request: web.Request, handler: Handler) -> web.St
     except Problem as problem:
         return problem.response()
     except RegistryError as error:
+        if isinstance(error, Unavailable):
+            log.warning(
+                "the API cannot answer now", method=request.method, path=request.path,
+                reason=str(error), cause=type(error.__cause__).__name__,
+            )  # fmt: skip
         return of_registry(error).response()
     except web.RequestPayloadError:
         return Problem(

@@ -141,7 +141,7 @@ async def test_a_form_asks_before_and_reloads_after(signed_in: Desk, sent: list[
     assert sent == []
 
     await page.get_by_role("button", name="Save").click()
-    async with page.expect_navigation():
+    async with page.expect_navigation(wait_until="commit"):
         await page.get_by_role("button", name="OK").click()
     await ready(page)
     await expect(form).to_have_count(0)

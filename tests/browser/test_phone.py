@@ -467,6 +467,8 @@ async def test_whoever_gave_up_stands_in_the_list_is_called_with_one_click_and_g
     await telephone.exchange.hangs_up(await telephone.rings())
     await expect(place).to_contain_text("1")
     await place.click()
+    await page.wait_for_url("**/phone/call-backs")
+    await ready(page)
     row = page.get_by_role("row", name=NAME)
     await expect(row).to_contain_text("nobody answered them")
     await shot(page, "call-backs")

@@ -65,7 +65,7 @@ async def test_a_line_is_reworded_recorded_heard_and_restored(
     await line.locator("summary").click()
     kazakh = line.locator(".spoken").filter(has=page.get_by_role("heading", name="Қазақша"))
     await kazakh.get_by_label("Words", exact=True).fill("Көріскенше!")
-    async with page.expect_navigation():
+    async with page.expect_navigation(wait_until="commit"):
         await kazakh.get_by_role("button", name="Save").click()
     await ready(page)
     await expect(page.get_by_text("These lines have no recording")).to_be_visible()
@@ -87,7 +87,7 @@ async def test_a_line_is_reworded_recorded_heard_and_restored(
     sound = tmp_path / "words.wav"
     sound.write_bytes(recording(2.0))
     await kazakh.get_by_label("Recording", exact=True).set_input_files(sound)
-    async with page.expect_navigation():
+    async with page.expect_navigation(wait_until="commit"):
         await kazakh.get_by_role("button", name="Upload").click()
     await ready(page)
     await expect(page.get_by_text("These lines have no recording")).to_have_count(0)
@@ -105,7 +105,7 @@ async def test_a_line_is_reworded_recorded_heard_and_restored(
         await kazakh.get_by_role("button", name="As delivered").click()
         await page.get_by_role("button", name="OK").click()
 
-    async with page.expect_navigation():
+    async with page.expect_navigation(wait_until="commit"):
         await restored()
     await ready(page)
     heard = await hears(served, "goodbye", "kk")
@@ -122,7 +122,7 @@ async def test_the_announcement_is_turned_on_until_a_moment(
     await card.get_by_label("Until").fill("2099-03-02T18:00")
     await card.get_by_label("Русский").fill("На улице Абая нет воды.")
     await card.get_by_label("Қазақша").fill("Абай көшесінде су жоқ.")
-    async with page.expect_navigation():
+    async with page.expect_navigation(wait_until="commit"):
         await card.get_by_role("button", name="Save").first.click()
     await ready(page)
     await expect(card.get_by_text("heard now")).to_be_visible()
@@ -153,7 +153,7 @@ async def test_how_calls_are_taken_is_set(served: Served, open_context: OpenCont
     await links.get_by_role("button", name="Add").click()
     await links.get_by_label("Messenger").fill("Telegram")
     await links.get_by_label("Address").fill("https://t.me/alaman")
-    async with page.expect_navigation():
+    async with page.expect_navigation(wait_until="commit"):
         await card.get_by_role("button", name="Save").click()
     await ready(page)
     await expect(page.get_by_text("The menu has keys, but its line")).to_be_visible()

@@ -70,6 +70,11 @@ class CallBoard extends HTMLElement {
   /** What is the same stays: somebody may be about to press it. */
   #show(read) {
     if (read === this.#shown) return;
+    if (this.querySelector(":active")) {
+      // A button that went away between press and release would have been pressed in vain.
+      addEventListener("pointerup", () => setTimeout(() => this.read()), { once: true });
+      return;
+    }
     this.#shown = read;
     const focused = this.contains(document.activeElement) ? document.activeElement.id : "";
     this.innerHTML = read;
