@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from connectors.base import AccountSettings, Answer, Diagnosis, Health, Malformed
-from registry.calls.hearing import Anything, Past
+from registry.calls.hearing import Past, Told
 from registry.calls.orders import Order
 from registry.calls.script import Script
 from registry.db import Database
@@ -39,26 +39,29 @@ MAIN = AccountKey("telegram", "main")
 DANA = Principal(role=Role.OPERATOR, name="Дана", operator_id=None, actor="token:test")
 
 
-class NoPhone:
-    """A telephone that can do nothing; a test lets it do what it looks at."""
+UNASKED = "The test did not expect this to be asked of its telephone."
 
-    def hear(self, envelope: Envelope) -> Anything | None:
-        raise NotImplementedError
+
+class NoPhone:
+    """A telephone of which nothing is expected; a test lets it do what it looks at."""
+
+    def hear(self, envelope: Envelope) -> Told | None:
+        raise AssertionError(UNASKED)
 
     def speak(self, script: Script) -> Answer:
-        raise NotImplementedError
+        raise AssertionError(UNASKED)
 
     async def carry(self, order: Order) -> str | None:
-        raise NotImplementedError
+        raise AssertionError(UNASKED)
 
     async def look_up(self, call: str) -> Past | None:
-        raise NotImplementedError
+        raise AssertionError(UNASKED)
 
     async def past_calls(self, since: datetime) -> Sequence[Past]:
-        raise NotImplementedError
+        raise AssertionError(UNASKED)
 
     def pass_for(self, identity: str, *, seconds: int) -> str:
-        raise NotImplementedError
+        raise AssertionError(UNASKED)
 
 
 class Scripted:
