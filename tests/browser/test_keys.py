@@ -1,8 +1,9 @@
 """Keys of the desk: what they do, when they do nothing, and others in their place."""
 
+import asyncio
 import re
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from tests.browser.desk import Desk, lay_out
 from tests.browser.looking import axe, ready, shot
@@ -189,7 +190,7 @@ async def test_a_command_can_do_without_a_key_and_take_two(signed_in: Desk) -> N
     take = key_row(page, "Take")
     await take.get_by_role("button").click()
     await page.keyboard.press("Delete")
-    await expect(take).to_contain_text("no key")
+    await expect(take.get_by_role("cell").first).to_have_text("no key")
 
     await take.get_by_role("button").click()
     await page.keyboard.press("g")
@@ -202,6 +203,28 @@ async def test_a_command_can_do_without_a_key_and_take_two(signed_in: Desk) -> N
     await page.keyboard.press("Escape")
     await expect(take.locator("kbd")).to_have_text("G T")
     await expect(page.locator("#keys")).to_be_visible()
+
+
+async def test_the_next_key_is_chosen_before_the_hub_has_kept_the_last(signed_in: Desk) -> None:
+    page = await signed_in.visit()
+    answer = asyncio.Event()
+
+    async def wait(route: Route) -> None:
+        await answer.wait()
+        await route.continue_()
+
+    await page.route("**/api/v1/me", wait)
+    await page.keyboard.press("Shift+Slash")
+    take = key_row(page, "Take")
+    await take.get_by_role("button").click()
+    await page.keyboard.press("q")
+    await expect(take.locator("kbd")).to_have_text("Q")
+    await take.get_by_role("button").click()
+    await expect(take).to_contain_text("Press the new key")
+    async with page.expect_response("**/api/v1/me"):
+        answer.set()
+    await page.keyboard.press("w")
+    await expect(take.locator("kbd")).to_have_text("W")
 
 
 async def test_escape_leads_back_whatever_key_does(signed_in: Desk) -> None:

@@ -16,8 +16,8 @@ export function showKeys() {
 }
 
 /** Take the keys as they were at first. */
-export async function resetKeys() {
-  await keep({});
+export function resetKeys() {
+  keep({});
   draw();
 }
 
@@ -72,9 +72,9 @@ function capture(row, name, label) {
   asked.className = "asked";
   asked.setAttribute("role", "status");
   keys.replaceChildren(asked);
-  // A live region says what changes in it: it has to be there before.
+  // A live region says what changes in it: it has to be there before. A key can be quicker.
   requestAnimationFrame(() => {
-    asked.textContent = words.keys.press;
+    asked.textContent ||= words.keys.press;
   });
   const button = place.firstElementChild;
   let first = "";
@@ -87,15 +87,14 @@ function capture(row, name, label) {
   button.addEventListener("blur", done, { signal: over.signal });
   dialog().addEventListener(
     "keydown",
-    async (event) => {
+    (event) => {
       const chord = chordOf(event);
       if (chord === null) return;
       event.preventDefault();
       event.stopPropagation();
       if (chord === "Escape") return done();
       if (chord === "Backspace" || chord === "Delete") {
-        over.abort();
-        await keep({ ...chosenKeys(), [name]: [] });
+        keep({ ...chosenKeys(), [name]: [] });
         return done();
       }
       if (!first && FORBIDDEN.test(chord)) {
@@ -111,7 +110,7 @@ function capture(row, name, label) {
       const holder = holderOf(key, name);
       over.abort();
       if (holder) return offer(row, { name, label, key, holder, done });
-      await keep({ ...chosenKeys(), [name]: [key] });
+      keep({ ...chosenKeys(), [name]: [key] });
       done();
     },
     { signal: over.signal, capture: true },
@@ -129,11 +128,11 @@ function offer(row, { name, label, key, holder, done }) {
   take.type = "button";
   take.className = "button";
   take.textContent = format(words.keys.take, { command: label });
-  take.addEventListener("click", async () => {
+  take.addEventListener("click", () => {
     const left = (chosenKeys()[holder.name] ?? holder.usual).filter(
       (other) => other !== key && !other.startsWith(`${key} `) && !key.startsWith(`${other} `),
     );
-    await keep({ ...chosenKeys(), [holder.name]: left, [name]: [key] });
+    keep({ ...chosenKeys(), [holder.name]: left, [name]: [key] });
     done();
   });
   const leave = document.createElement("button");
@@ -149,11 +148,10 @@ function again(name) {
   return dialog().querySelector(`tr[data-name="${name}"] button`);
 }
 
-async function keep(keys) {
+let kept = Promise.resolve();
+
+/** From now on these are the keys. The hub is told after what it was told before. */
+function keep(keys) {
   chooseKeys(keys);
-  try {
-    await prefer({ keys });
-  } catch (error) {
-    tell(error);
-  }
+  kept = kept.then(() => prefer({ keys })).catch(tell);
 }
