@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import bindparam
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -50,14 +51,18 @@ async def is_seen_lately(
     session: AsyncSession, appeal_id: int, *, principal: Principal, now: datetime
 ) -> bool:
     """Whether it was noted within `SEEN_AGAIN` that they looked at the appeal."""
-    found = await session.exec(
-        select(Audit.id)
-        .where(
-            Audit.appeal_id == appeal_id,
-            Audit.event == "appeal.seen",
-            Audit.actor == principal.actor,
-            col(Audit.at) > now - SEEN_AGAIN,
-        )
-        .limit(1)
+    asked = {"appeal_id": appeal_id, "actor": principal.actor, "since": now - SEEN_AGAIN}
+    return (await session.exec(_SEEN, params=asked)).first() is not None
+
+
+_SEEN = (
+    select(Audit.id)
+    .where(
+        col(Audit.appeal_id) == bindparam("appeal_id"),
+        col(Audit.event) == "appeal.seen",
+        col(Audit.actor) == bindparam("actor"),
+        col(Audit.at) > bindparam("since"),
     )
-    return found.first() is not None
+    .limit(1)
+)
+"""Put together once: it is asked at every look."""

@@ -36,6 +36,11 @@ class Contact(Table, table=True):
     """A person, however many points they write from."""
 
     __tablename__ = "contacts"
+    __table_args__ = (
+        partial_index(
+            "ix_contacts_merged_into_id", "merged_into_id", where="merged_into_id IS NOT NULL"
+        ),
+    )
 
     id: int = own_id()
     name: str | None = None

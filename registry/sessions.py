@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 from pydantic import SecretStr
-from sqlalchemy import delete, update
+from sqlalchemy import bindparam, delete, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -127,20 +127,24 @@ async def replace_session(
     )
 
 
+_FIND = (
+    select(Session, Operator)
+    .join(Operator, col(Operator.id) == col(Session.operator_id))
+    .where(
+        col(Session.digest) == bindparam("digest"),
+        col(Session.ended_at).is_(None),
+        col(Session.expires_at) > bindparam("now"),
+        col(Operator.disabled_at).is_(None),
+    )
+)
+"""Put together once: every request asks it."""
+
+
 async def find_session(
     session: AsyncSession, key: str, *, secret: SecretStr, now: datetime
 ) -> Found | None:
     """The open session of a key; None when it opens nothing, or no more."""
-    rows = await session.exec(
-        select(Session, Operator)
-        .join(Operator, col(Operator.id) == col(Session.operator_id))
-        .where(
-            col(Session.digest) == digest_of(key, secret),
-            col(Session.ended_at).is_(None),
-            col(Session.expires_at) > now,
-            col(Operator.disabled_at).is_(None),
-        )
-    )
+    rows = await session.exec(_FIND, params={"digest": digest_of(key, secret), "now": now})
     row = rows.first()
     if row is None:
         return None

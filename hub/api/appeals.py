@@ -23,7 +23,7 @@ from hub.api.idempotency import optional_key
 from hub.api.keys import PRINCIPAL
 from hub.api.listing import AppealQuery, query_of
 from hub.keys import CLOCK, DATABASE, SETTINGS
-from hub.web.noting import note_seen
+from hub.web.noting import is_news, note_seen
 from registry.appeals import (
     DeskChannel,
     OpenedAlready,
@@ -107,7 +107,10 @@ async def get(request: web.Request) -> web.Response:
         found = await get_appeal(
             session, number, attachment_url=attachment_url, viewer=request[PRINCIPAL]
         )
-    await note_seen(request, number)
+        appeal_id = int(found.id)
+        news = await is_news(request, session, appeal_id)
+    if news:
+        await note_seen(request, appeal_id)
     return json_response(found)
 
 

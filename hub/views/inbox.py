@@ -1,7 +1,5 @@
 """The inbox: the queues, a list of rows, and the appeal that is open beside it."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,10 +13,11 @@ from hub.keys import CLOCK, CONNECTORS, DATABASE
 from hub.views import shell, thread
 from hub.views.drawn import DRAWN
 from hub.views.names import Names
-from hub.web.noting import note_seen
-from hub.web.pages import Page, is_fragment, render
+from hub.web import i18n
+from hub.web.noting import is_news, note_seen
+from hub.web.pages import Page, is_fragment, language_of, render
 from registry import changes
-from registry.inbox import Appeal, AppealPage, Sort, list_appeals
+from registry.inbox import AppealPage, Sort, list_appeals
 from registry.operators import Role
 
 ROWS = 50
@@ -46,17 +45,20 @@ async def page(request: web.Request) -> web.StreamResponse:
             session, query, viewer=principal, now=request.config_dict[CLOCK]()
         )
         opened: dict[str, Any] = {"opened": None}
+        seen: int | None = None
         if number is not None:
             opened = await thread.load(request, session, number, around.names)
-    if number is not None:
-        await note_seen(request, number)
+            if await is_news(request, session, opened["opened"].id):
+                seen = opened["opened"].id
+    if seen is not None:
+        await note_seen(request, seen)
     template = "inbox/list.html" if is_fragment(request) else "inbox/page.html"
     return render(
         request,
         template,
         title=shell.title(request, around),
         page=found,
-        draw=_draw(request, around.names),
+        rows=_rows(request, found, around.names),
         list_since=since,
         asked=_asked(request),
         query=query,
@@ -80,15 +82,17 @@ async def rows(request: web.Request) -> web.StreamResponse:
         request,
         "inbox/rows.html",
         page=found,
-        draw=_draw(request, around.names),
+        rows=_rows(request, found, around.names),
         next_address=_next(request, found),
         **shell.shown(around),
     )
 
 
-def _draw(request: web.Request, names: Names) -> Callable[[Appeal], Markup]:
-    """Draws rows for whoever asks, as they are now."""
-    return partial(request.config_dict[DRAWN], names=names, now=request.config_dict[CLOCK]())
+def _rows(request: web.Request, found: AppealPage, names: Names) -> Markup:
+    """The rows of a page for whoever asks, as they are now."""
+    draw, now = request.config_dict[DRAWN], request.config_dict[CLOCK]()
+    with i18n.use(language_of(request)):
+        return Markup("\n").join(draw(appeal, names=names, now=now) for appeal in found.items)
 
 
 def _next(request: web.Request, found: AppealPage) -> str | None:

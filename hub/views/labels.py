@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from hub.views.text import linked, plain
 from hub.views.told import told
-from hub.web.i18n import deferred, gettext, pgettext
+from hub.web.i18n import current, deferred, gettext, pgettext
 from hub.web.pages import compact_json
 from registry.inbox import Appeal
 
@@ -114,6 +115,9 @@ STATES = {
 }
 
 
+_MINUTE = timedelta(minutes=1)
+
+
 def label(names: Mapping[str, str], code: str | None) -> str:
     """The name of a code in the language in use; a code that has none stands for itself."""
     if code is None:
@@ -142,7 +146,12 @@ def channel_icon(code: str) -> str:
 
 def span(length: timedelta) -> str:
     """A length of time in its two largest units, or in one of which there are ten: "2 h 12 min"."""
-    minutes = int(abs(length).total_seconds() // 60)
+    return _span(abs(length) // _MINUTE, current())
+
+
+@lru_cache(maxsize=4096)
+def _span(minutes: int, language: str) -> str:
+    """The same; the language is the one in use."""
     days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
     d, h, m = pgettext("days", "d"), pgettext("hours", "h"), pgettext("minutes", "min")
     if days:

@@ -1,16 +1,16 @@
 """Names that people gave to things: categories, districts, teams, colleagues."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import msgspec
-from sqlmodel import col, select
+from markupsafe import Markup
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.web import i18n
-from registry.models import Category, Operator, Team
-from registry.office import get_setting
-from registry.office_shapes import Districts
+from registry.naming import read_names
+from registry.office_shapes import Districts, as_delivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Names:
     """By id, those who are disabled too: the journal speaks of them."""
     active: frozenset[str] = frozenset()
     """Ids of operators who may act."""
+    _drawn: dict[tuple[str, str], Markup] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def colleagues(self) -> list[tuple[str, str]]:
@@ -46,6 +47,16 @@ class Names:
         """A colleague."""
         return "" if id_ is None else self.operators.get(id_, "?")
 
+    def kept(self, piece: str, *, caller: Callable[[], Markup]) -> Markup:
+        """A piece of a page that tells nothing but names and words: drawn once for each language.
+
+        Templates say `{% call names.kept("…") %}…{% endcall %}`.
+        """
+        key = (i18n.current(), piece)
+        if key not in self._drawn:
+            self._drawn[key] = Markup(caller())  # noqa: S704  a template's
+        return self._drawn[key]
+
     def actor(self, actor: str) -> str:
         """Whoever the journal names; empty for the citizen and for the system."""
         kind, _, who = actor.partition(":")
@@ -53,23 +64,22 @@ class Names:
 
 
 async def load_names(session: AsyncSession) -> Names:
-    """Every name there is: some hundreds of rows."""
-    categories = await session.exec(
-        select(Category.code, Category.names).order_by(col(Category.position), col(Category.code))
-    )
-    teams = await session.exec(select(Team.key, Team.name).order_by(Team.name))
-    operators = (
-        await session.exec(
-            select(Operator.id, Operator.name, Operator.disabled_at).order_by(Operator.name)
-        )
-    ).all()
-    districts = (await get_setting(session, Districts)).items
+    """Every name there is. They are the same object for as long as no name is another."""
+    return _names(*await read_names(session))
+
+
+@lru_cache(maxsize=8)
+def _names(categories: str, teams: str, operators: str, districts: str) -> Names:
+    """The names that were read as JSON (see `NamesAsJson`)."""
+    set_ = msgspec.json.decode(districts)
+    places = (msgspec.convert(set_, Districts) if set_ else as_delivered(Districts)).items
+    people = msgspec.json.decode(operators, type=list[tuple[str, str, bool]])
     return Names(
-        categories=dict(categories.all()),
-        districts={place.code: msgspec.to_builtins(place.names) for place in districts},
-        teams=dict(teams.all()),
-        operators={str(id_): name for id_, name, _ in operators},
-        active=frozenset(str(id_) for id_, _, disabled_at in operators if disabled_at is None),
+        categories=dict(msgspec.json.decode(categories, type=list[tuple[str, dict[str, str]]])),
+        districts={place.code: msgspec.to_builtins(place.names) for place in places},
+        teams=dict(msgspec.json.decode(teams, type=list[tuple[str, str]])),
+        operators={id_: name for id_, name, _ in people},
+        active=frozenset(id_ for id_, _, is_active in people if is_active),
     )
 
 

@@ -16,7 +16,7 @@ from hub.views.journal_lines import sentence
 from hub.views.names import Names, load_names
 from hub.views.phone import called
 from hub.web import i18n
-from hub.web.noting import note_seen
+from hub.web.noting import is_news, note_seen
 from hub.web.pages import Page, language_of, render
 from registry import changes
 from registry.calls.seeing import CallShown, calls_of_appeal, transcripts_of
@@ -92,9 +92,8 @@ async def load(
     zone = ZoneInfo(request.config_dict[SETTINGS].timezone)
     with i18n.use(language_of(request)):
         items = list(_timeline(thread, calls, names, zone, newest=before is None))
-    people = [{"id": id_, "name": names.operators[id_]} for id_ in names.active]
     return {
-        "opened": thread, "items": items, "people": people, "thread_since": since,
+        "opened": thread, "items": items, "thread_since": since,
         "transcripts": transcripts, **called(),
     }  # fmt: skip
 
@@ -128,7 +127,10 @@ async def _rendered(request: web.Request, template: str) -> web.StreamResponse:
             )
         except NotFound:
             return render(request, "error_fragment.html", status=404)
-    await note_seen(request, number)
+        appeal_id = shown["opened"].id
+        news = await is_news(request, session, appeal_id)
+    if news:
+        await note_seen(request, appeal_id)
     return render(request, template, names=names, **shown)
 
 

@@ -1,16 +1,31 @@
 """What the browser says: it finds these words in the page, so that there is one catalogue."""
 
+from functools import cache
+
+from markupsafe import Markup, escape
+
 from hub.views import labels
 from hub.views.desk_words import desk_words
 from hub.views.phone_words import phone_words
 from hub.views.plurals import plural
 from hub.views.problem_words import problems
+from hub.web.i18n import current, ngettext, pgettext, use
 from hub.web.i18n import gettext as _
-from hub.web.i18n import ngettext, pgettext
+from hub.web.pages import compact_json
 
 
-def words() -> dict[str, object]:
-    """The words in the language in use."""
+def words() -> Markup:
+    """The words in the language in use, as JSON for an attribute."""
+    return _as_json(current())
+
+
+@cache
+def _as_json(language: str) -> Markup:
+    with use(language):
+        return escape(compact_json(_words()))
+
+
+def _words() -> dict[str, object]:
     return {
         **desk_words(),
         "units": {

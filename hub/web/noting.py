@@ -7,25 +7,25 @@ from collections.abc import Mapping
 
 import structlog
 from aiohttp import hdrs, web
-from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.keys import CLOCK, DATABASE
 from hub.web.sessions import client_address
 from hub.web.signed import PRINCIPAL
 from registry.audit import audit, is_seen_lately
 from registry.errors import Unavailable
-from registry.models import Appeal
 
 log = structlog.get_logger(__name__)
 
 
-async def note_seen(request: web.Request, number: str) -> None:
-    """Note that whoever asks has the appeal open; not again within five minutes."""
+async def is_news(request: web.Request, session: AsyncSession, appeal_id: int) -> bool:
+    """Whether it is to be noted that whoever asks has the appeal open: not within five minutes."""
     principal, now = request[PRINCIPAL], request.config_dict[CLOCK]()
-    async with request.config_dict[DATABASE].read() as session:
-        appeal_id = (await session.exec(select(Appeal.id).where(Appeal.number == number))).one()
-        if await is_seen_lately(session, appeal_id, principal=principal, now=now):
-            return
+    return not await is_seen_lately(session, appeal_id, principal=principal, now=now)
+
+
+async def note_seen(request: web.Request, appeal_id: int) -> None:
+    """Note that whoever asks has the appeal open."""
     await _note(request, "appeal.seen", appeal_id=appeal_id)
 
 

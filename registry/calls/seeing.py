@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, exists, func, or_, select, true
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -126,12 +126,15 @@ async def _with_merged(session: AsyncSession, appeal_id: int) -> Collection[int]
     """The appeal, and those that became part of it: an own call still names the one it was of."""
     found, fresh = {appeal_id}, {appeal_id}
     while fresh:
-        rows = await fetch(
-            session, select(col(Appeal.id)).where(col(Appeal.merged_into_id).in_(fresh))
-        )
+        rows = await fetch(session, _MERGED, {"ids": list(fresh)})
         fresh = {row.id for row in rows} - found
         found |= fresh
     return found
+
+
+_MERGED = select(col(Appeal.id)).where(
+    col(Appeal.merged_into_id).in_(bindparam("ids", expanding=True))
+)
 
 
 def _about_id() -> ColumnElement[int]:

@@ -1,9 +1,10 @@
 """The messages of an appeal with their files, and its journal."""
 
 from collections import defaultdict
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Row, case, func, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, case, func, select
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -20,42 +21,36 @@ from registry.inbox.shapes import (
 from registry.types import AttachmentKind, DeliveryState
 
 
+class Reading:
+    """What reads the messages that a condition chooses, and what belongs to them.
+
+    The statements are put together once: make one where a module is loaded, with parameters in the
+    condition.
+    """
+
+    def __init__(self, chosen: ColumnElement[bool]) -> None:
+        self.messages = _messages(chosen)
+        self.external_ids = _external_ids(chosen)
+        self.attachments = _attachments(chosen)
+
+
 async def read_messages(
-    session: AsyncSession, chosen: ColumnElement[bool], *, attachment_url: AttachmentUrl
+    session: AsyncSession,
+    reading: Reading,
+    values: Mapping[str, object] | None = None,
+    *,
+    attachment_url: AttachmentUrl,
 ) -> list[Message]:
-    """The chosen messages in the order in which they were written."""
-    message, conversation, dispatch = models.Message, models.Conversation, models.Dispatch
-    rows = await fetch(
-        session,
-        select(
-            col(message.id),
-            col(message.direction),
-            col(message.text),
-            col(message.sent_at),
-            col(message.author),
-            col(message.reply_to),
-            col(message.state),
-            col(message.state_at),
-            col(message.error_code),
-            col(message.error_reason),
-            col(message.edited_at),
-            col(message.deleted_at),
-            col(message.hidden_at),
-            col(message.private_reply_to),
-            col(message.language),
-            col(conversation.channel),
-            col(conversation.account),
-            case((col(dispatch.due_at) > col(dispatch.created_at), col(dispatch.due_at))).label(
-                "held_until"
-            ),
-        )
-        .outerjoin(conversation, col(conversation.id) == col(message.conversation_id))
-        .outerjoin(dispatch, col(dispatch.message_id) == col(message.id))
-        .where(chosen)
-        .order_by(col(message.sent_at), col(message.sequence), col(message.id)),
-    )
-    external_ids = await _external_ids(session, chosen)
-    attachments = await _attachments(session, chosen, attachment_url=attachment_url)
+    """The messages in the order in which they were written; `values` are the parameters'."""
+    rows = await fetch(session, reading.messages, values)
+    if not rows:
+        return []
+    external_ids: dict[int, str] = {}
+    for message_id, external_id in await fetch(session, reading.external_ids, values):
+        external_ids.setdefault(message_id, external_id)
+    attachments: dict[int, list[Attachment]] = defaultdict(list)
+    for file in await fetch(session, reading.attachments, values):
+        attachments[file.message_id].append(_attachment(file, attachment_url))
     return [
         Message(
             id=str(row.id),
@@ -93,29 +88,88 @@ def _delivery(row: Row[Any]) -> Delivery | None:
     )
 
 
-async def _external_ids(session: AsyncSession, chosen: ColumnElement[bool]) -> dict[int, str]:
+def _attachment(file: Row[Any], attachment_url: AttachmentUrl) -> Attachment:
+    there = file.path is not None and file.state == "ready"
+    return Attachment(
+        id=str(file.id),
+        kind=AttachmentKind(file.kind),
+        name=file.name,
+        mime=file.mime,
+        size=file.size,
+        state=file.state,
+        url=attachment_url(str(file.id)) if there else None,
+        latitude=file.latitude,
+        longitude=file.longitude,
+    )
+
+
+async def read_journal(session: AsyncSession, appeal_id: int) -> list[Entry]:
+    """What happened to an appeal, oldest first."""
+    return [
+        Entry(
+            id=str(row.id),
+            at=row.at,
+            event=row.event,
+            actor=row.actor,
+            message_id=None if row.message_id is None else str(row.message_id),
+            data=row.data,
+        )
+        for row in await fetch(session, _JOURNAL, {"appeal_id": appeal_id})
+    ]
+
+
+# --- Statements -----------------------------------------------------------------------------------
+
+Asked: TypeAlias = Select[*tuple[Any, ...]]
+
+
+def _messages(chosen: ColumnElement[bool]) -> Asked:
+    message, conversation, dispatch = models.Message, models.Conversation, models.Dispatch
+    return (
+        select(
+            col(message.id),
+            col(message.direction),
+            col(message.text),
+            col(message.sent_at),
+            col(message.author),
+            col(message.reply_to),
+            col(message.state),
+            col(message.state_at),
+            col(message.error_code),
+            col(message.error_reason),
+            col(message.edited_at),
+            col(message.deleted_at),
+            col(message.hidden_at),
+            col(message.private_reply_to),
+            col(message.language),
+            col(conversation.channel),
+            col(conversation.account),
+            case((col(dispatch.due_at) > col(dispatch.created_at), col(dispatch.due_at))).label(
+                "held_until"
+            ),
+        )
+        .outerjoin(conversation, col(conversation.id) == col(message.conversation_id))
+        .outerjoin(dispatch, col(dispatch.message_id) == col(message.id))
+        .where(chosen)
+        .order_by(col(message.sent_at), col(message.sequence), col(message.id))
+    )
+
+
+def _external_ids(chosen: ColumnElement[bool]) -> Asked:
     external = models.ExternalId
     value = col(external.external_id)
-    found = await fetch(
-        session,
+    return (
         select(col(external.message_id), value)
         .join(models.Message, col(models.Message.id) == col(external.message_id))
         .where(chosen)
         # The least of an album's comes first, also where the provider's ids are numbers.
-        .order_by(col(external.part), func.length(value), value),
+        .order_by(col(external.part), func.length(value), value)
     )
-    first: dict[int, str] = {}
-    for message_id, external_id in found:
-        first.setdefault(message_id, external_id)
-    return first
 
 
-async def _attachments(
-    session: AsyncSession, chosen: ColumnElement[bool], *, attachment_url: AttachmentUrl
-) -> dict[int, list[Attachment]]:
+def _attachments(chosen: ColumnElement[bool]) -> Asked:
     file = models.Attachment
-    found = await fetch(
-        session,
+    return (
         select(
             col(file.message_id),
             col(file.id),
@@ -130,51 +184,19 @@ async def _attachments(
         )
         .join(models.Message, col(models.Message.id) == col(file.message_id))
         .where(chosen)
-        .order_by(col(file.position), col(file.id)),
+        .order_by(col(file.position), col(file.id))
     )
-    attachments: dict[int, list[Attachment]] = defaultdict(list)
-    for row in found:
-        there = row.path is not None and row.state == "ready"
-        attachments[row.message_id].append(
-            Attachment(
-                id=str(row.id),
-                kind=AttachmentKind(row.kind),
-                name=row.name,
-                mime=row.mime,
-                size=row.size,
-                state=row.state,
-                url=attachment_url(str(row.id)) if there else None,
-                latitude=row.latitude,
-                longitude=row.longitude,
-            )
-        )
-    return attachments
 
 
-async def read_journal(session: AsyncSession, appeal_id: int) -> list[Entry]:
-    """What happened to an appeal, oldest first."""
-    entry = models.JournalEntry
-    found = await fetch(
-        session,
-        select(
-            col(entry.id),
-            col(entry.at),
-            col(entry.event),
-            col(entry.actor),
-            col(entry.message_id),
-            col(entry.data),
-        )
-        .where(col(entry.appeal_id) == appeal_id)
-        .order_by(col(entry.id)),
+_JOURNAL = (
+    select(
+        col(models.JournalEntry.id),
+        col(models.JournalEntry.at),
+        col(models.JournalEntry.event),
+        col(models.JournalEntry.actor),
+        col(models.JournalEntry.message_id),
+        col(models.JournalEntry.data),
     )
-    return [
-        Entry(
-            id=str(row.id),
-            at=row.at,
-            event=row.event,
-            actor=row.actor,
-            message_id=None if row.message_id is None else str(row.message_id),
-            data=row.data,
-        )
-        for row in found
-    ]
+    .where(col(models.JournalEntry.appeal_id) == bindparam("appeal_id"))
+    .order_by(col(models.JournalEntry.id))
+)

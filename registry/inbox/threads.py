@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import and_, literal, select, tuple_
+from sqlalchemy import Select, and_, bindparam, literal, select, tuple_
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -12,7 +12,7 @@ from registry import models
 from registry.columns import Id, UtcTime
 from registry.errors import NotFound
 from registry.inbox.appeals import find_one
-from registry.inbox.messages import read_journal, read_messages
+from registry.inbox.messages import Reading, read_journal, read_messages
 from registry.inbox.rows import fetch
 from registry.inbox.shapes import Appeal, AttachmentUrl, Entry, Message
 from registry.operators import Principal
@@ -47,27 +47,21 @@ async def get_thread(
     Raises: NotFound (an appeal that the viewer may not see, or no such message in it).
     """
     row, appeal = await find_one(session, number, viewer)
-    message = models.Message
-    keys = (col(message.sent_at), col(message.sequence), col(message.id))
-    wanted = select(*keys).where(col(message.appeal_id) == row.id)
+    message, of_appeal = models.Message, {"appeal_id": row.id}
+    wanted = _PLACES
     until: datetime | None = None
     if before is not None:
-        place = await fetch(session, wanted.where(col(message.id) == before))
+        place = await fetch(session, wanted.where(col(message.id) == before), of_appeal)
         if not place:
             raise NotFound("message", before)
         until = place[0].sent_at
         types: tuple[Any, ...] = (UtcTime(), Id, Id)
         here = tuple_(*[literal(v, t) for v, t in zip(place[0], types, strict=True)])
-        wanted = wanted.where(tuple_(*keys) < here)
-    found = await fetch(session, wanted.order_by(*[key.desc() for key in keys]).limit(limit + 1))
-    shown = found[:limit]
+        wanted = wanted.where(tuple_(*_KEYS) < here)
+    found = await fetch(session, wanted.limit(limit + 1), of_appeal)
+    shown = [each.id for each in found[:limit]]
     messages = await read_messages(
-        session,
-        and_(
-            col(message.appeal_id) == row.id,
-            col(message.id).in_([each.id for each in shown]),
-        ),
-        attachment_url=attachment_url,
+        session, _SHOWN, {**of_appeal, "ids": shown}, attachment_url=attachment_url
     )
     since = messages[0].sent_at if messages and len(found) > limit else None
     entries = [
@@ -82,3 +76,15 @@ async def get_thread(
         entries=entries,
         earlier=messages[0].id if len(found) > limit else None,
     )
+
+
+_KEYS = (
+    col(models.Message.sent_at),
+    col(models.Message.sequence),
+    col(models.Message.id),
+)
+_OF_APPEAL = col(models.Message.appeal_id) == bindparam("appeal_id")
+_PLACES: Select[*tuple[Any, ...]] = (
+    select(*_KEYS).where(_OF_APPEAL).order_by(*[key.desc() for key in _KEYS])
+)
+_SHOWN = Reading(and_(_OF_APPEAL, col(models.Message.id).in_(bindparam("ids", expanding=True))))

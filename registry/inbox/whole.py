@@ -1,6 +1,6 @@
 """One appeal with all that belongs to it, and one message."""
 
-from sqlalchemy import and_
+from sqlalchemy import and_, bindparam
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -8,7 +8,7 @@ from registry import models
 from registry.access import message_visible_to
 from registry.errors import NotFound
 from registry.inbox.appeals import find_one
-from registry.inbox.messages import read_journal, read_messages
+from registry.inbox.messages import Reading, read_journal, read_messages
 from registry.inbox.shapes import Appeal, AppealDetail, AttachmentUrl, Message
 from registry.operators import Principal
 
@@ -22,10 +22,11 @@ async def get_appeal(
 ) -> AppealDetail:
     """One appeal, whole. Raises: NotFound, also when the viewer may not see it."""
     row, appeal = await find_one(session, number, viewer)
-    of_appeal = col(models.Message.appeal_id) == row.id
     return AppealDetail(
         **{name: getattr(appeal, name) for name in Appeal.__struct_fields__},
-        messages=await read_messages(session, of_appeal, attachment_url=attachment_url),
+        messages=await read_messages(
+            session, _OF_APPEAL, {"appeal_id": row.id}, attachment_url=attachment_url
+        ),
         journal=await read_journal(session, row.id),
     )
 
@@ -49,7 +50,10 @@ async def get_message(
     chosen = col(models.Message.id) == message_id
     if viewer is not None:
         chosen = and_(chosen, message_visible_to(viewer))
-    found = await read_messages(session, chosen, attachment_url=attachment_url)
+    found = await read_messages(session, Reading(chosen), attachment_url=attachment_url)
     if not found:
         raise NotFound("message", message_id)
     return found[0]
+
+
+_OF_APPEAL = Reading(col(models.Message.appeal_id) == bindparam("appeal_id"))

@@ -1,14 +1,11 @@
 // The entry of every page: brings everything to life, and says when that is done.
 import "./times.js";
 import "./forms.js";
-import "./admin.js";
 import "./media.js";
 import "./panel.js";
-import "./front-office.js";
 import "./thread.js";
 import "./queue.js";
 import "./composer/composer.js";
-import "./call-board.js";
 
 import * as bulk from "./bulk.js";
 import { learn } from "./commands.js";
@@ -20,13 +17,11 @@ import * as menus from "./menus.js";
 import { navigate } from "./navigation.js";
 import * as notify from "./notify.js";
 import { remember } from "./palette.js";
-import * as phone from "./phone/phone.js";
 import { showTheme } from "./preferences.js";
 import * as presence from "./presence.js";
 import * as standing from "./standing.js";
 
 learn();
-phone.learn();
 // A menu takes its keys before the commands do.
 menus.listen();
 keys.listen();
@@ -39,7 +34,6 @@ counts.listen();
 presence.listen();
 notify.listen();
 standing.listen();
-phone.listen();
 // What is told must find whoever listens for it.
 live.listen();
 

@@ -11,6 +11,14 @@ down_revision = "0003"
 
 def upgrade() -> None:
     """Make the change."""
+    op.create_index(
+        "ix_contacts_merged_into_id",
+        "contacts",
+        ["merged_into_id"],
+        unique=False,
+        postgresql_where=sa.text("merged_into_id IS NOT NULL"),
+        sqlite_where=sa.text("merged_into_id IS NOT NULL"),
+    )
     op.create_table(
         "call_orders",
         sa.Column("id", Id, autoincrement=False, nullable=False),

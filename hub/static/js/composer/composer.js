@@ -1,5 +1,6 @@
 // The composer: it says where a reply goes and whether it can, before anybody types.
 import { Problem, api, tell } from "../api.js";
+import { names } from "../questions.js";
 import { inputValue, now, onTheWall, whenTheWallShows } from "../times.js";
 import { toast } from "../toasts.js";
 import { format, words } from "../words.js";
@@ -43,7 +44,7 @@ class ReplyComposer extends HTMLElement {
     this.#templates = new TemplatePicker(this, this.#said, () => this.#paint());
     this.#suggestions = new Suggestions(this, {
       number: this.number,
-      people: JSON.parse(this.dataset.people),
+      people: names("operators").map(([id, name]) => ({ id, name })),
       said: this.#said,
     });
     this.#draft = new Draft(this.number, {

@@ -12,7 +12,6 @@ import { CannotRing, media, standBy, tellDevice, turnOff, turnOn } from "./softp
 import { act, follow, isBrowser, isOn, state, withCall } from "./state.js";
 import * as strip from "./strip.js";
 
-const has = () => document.getElementById("phone-state") !== null;
 const said = () => words.phone;
 
 /** Whether something can be done with the call now. */
@@ -159,8 +158,7 @@ async function noCallBack({ element: { dataset: { callBack, who } } }) {
 }
 
 /** Know what can be done. */
-export function learn() {
-  if (!has()) return;
+function learn() {
   const phone = { group: "phone", typing: true };
   command("phone-available", { ...phone, icon: () => icon("phone-check"), run: safely(takeCalls) });
   command("phone-away", { ...phone, palette: false, bindable: false, run: safely(goAway) });
@@ -215,8 +213,7 @@ function stay(event) {
 }
 
 /** Listen. */
-export function listen() {
-  if (!has()) return;
+function listen() {
   document.addEventListener("tereze:phone", shown);
   document.addEventListener("tereze:placed", () => state() && bar.show(state()));
   document.addEventListener("tereze:media", strip.showMedia);
@@ -226,3 +223,6 @@ export function listen() {
   card.listen();
   follow();
 }
+
+learn();
+listen();
