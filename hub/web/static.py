@@ -7,9 +7,9 @@ version stands before the path, so that what a module imports beside itself is o
 import gzip
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from aiohttp import ETag, hdrs, web
 
@@ -56,10 +56,18 @@ class _File:
 
 
 class StaticFiles:
-    """The files of a folder as they are now, and their version."""
+    """The files of a folder as they are now, and their version.
 
-    def __init__(self, folder: Path) -> None:
+    `joined` are others besides, each made of several of them, one after the other: a browser asks
+    for one file sooner than for a dozen.
+    """
+
+    def __init__(self, folder: Path, joined: Mapping[str, Sequence[str]] | None = None) -> None:
         self._files = {path.relative_to(folder).as_posix(): _read(path) for path in _found(folder)}
+        for name, parts in (joined or {}).items():
+            content = b"\n".join(self._files[part].content for part in parts)
+            packed = gzip.compress(content, mtime=0)
+            self._files[name] = _file(name, content, packed)
         tags = "".join(f"{name}\0{file.tag}\0" for name, file in sorted(self._files.items()))
         self.version = hashlib.sha256(tags.encode()).hexdigest()[:12]
 
@@ -106,10 +114,14 @@ def _found(folder: Path) -> Iterator[Path]:
 
 def _read(path: Path) -> _File:
     content = path.read_bytes()
+    return _file(path.name, content, _packed(path, content))
+
+
+def _file(name: str, content: bytes, packed: bytes | None) -> _File:
     return _File(
         content=content,
-        packed=_packed(path, content),
-        content_type=TYPES[path.suffix],
+        packed=packed,
+        content_type=TYPES[PurePosixPath(name).suffix],
         tag=hashlib.sha256(content).hexdigest()[:16],
     )
 
@@ -133,7 +145,12 @@ def takes_gzip(request: web.Request) -> bool:
     return False
 
 
-_FILES = StaticFiles(FOLDER)
+_STYLES = (
+    "tokens", "base", "layout", "parts", "dialogs", "inbox", "thread", "panel", "phone", "media",
+    "pages", "calls", "front-office",
+)  # fmt: skip
+"""What the pages look like, part by part: the later ones win."""
+_FILES = StaticFiles(FOLDER, {"css/all.css": [f"css/{part}.css" for part in _STYLES]})
 
 
 def static_url(path: str) -> str:

@@ -4,7 +4,6 @@ import { pickAll, pickedNumbers, pickTo, targets, toggle } from "./bulk.js";
 import { change, spread, tellDone } from "./changing.js";
 import { confirm } from "./dialogs.js";
 import { deleteView, saveView, shownView } from "./filters.js";
-import { resetKeys, showKeys } from "./help.js";
 import { icon } from "./icons.js";
 import { command, isTyping, perform } from "./keys.js";
 import { closeAppeal, focusedRow, focusRow, openAppeal, opened, openList, reading, rowBeside, rowOf, rows } from "./navigation.js";
@@ -83,10 +82,19 @@ async function takeNext() {
   }
 }
 
+/** Do something with the dialog of the keys, which is fetched when it is first wanted. */
+async function keysDialog(what) {
+  try {
+    (await import("./help.js"))[what]();
+  } catch (error) {
+    tell(error);
+  }
+}
+
 function moving() {
   command("palette", { group: "moving", key: "Ctrl+KeyK", typing: true, palette: false, when: () => has("#palette"), run: openPalette });
   command("search", { group: "moving", key: "Slash", palette: false, when: () => has("#palette"), run: openPalette });
-  command("help", { group: "moving", key: "Shift+Slash", icon: () => icon("keyboard"), when: () => has("#keys"), run: showKeys });
+  command("help", { group: "moving", key: "Shift+Slash", icon: () => icon("keyboard"), when: () => has("#keys"), run: () => keysDialog("showKeys") });
   command("next-row", { group: "moving", key: ["KeyJ", "Alt+KeyJ"], repeats: true, palette: false, when: inbox, run: () => step(1) });
   command("previous-row", { group: "moving", key: ["KeyK", "Alt+KeyK"], repeats: true, palette: false, when: inbox, run: () => step(-1) });
   command("open", {
@@ -234,7 +242,7 @@ function choosing() {
       run: () => perform(name, { value }),
     });
   }
-  command("reset-keys", { group: "desk", palette: false, bindable: false, run: resetKeys });
+  command("reset-keys", { group: "desk", palette: false, bindable: false, run: () => keysDialog("resetKeys") });
   command("sign-out", { group: "desk", bindable: false, icon: () => icon("logout"), when: () => has(".nav"), run: signOut });
 }
 

@@ -3,6 +3,7 @@ import { api, tell } from "./api.js";
 import { isSupervisor } from "./changing.js";
 import { ask, confirm } from "./dialogs.js";
 import { openList, renewPlaces } from "./navigation.js";
+import { names } from "./questions.js";
 import { inputValue, momentOf } from "./times.js";
 import { toast } from "./toasts.js";
 import { format, words } from "./words.js";
@@ -73,6 +74,19 @@ function showDays() {
   }
 }
 
+/** Put the colleagues that the page names among those whose appeals can be asked for. */
+function offerColleagues() {
+  const select = document.getElementById("filter-assignee");
+  const there = new Set([...select.options].map(({ value }) => value));
+  const others = names("operators").filter(([id]) => !there.has(id));
+  select.append(...others.map(([id, name]) => new Option(name, id)));
+}
+
+function complete() {
+  showDays();
+  offerColleagues();
+}
+
 let timer = 0;
 
 function show(form, wait = 0) {
@@ -84,8 +98,8 @@ function show(form, wait = 0) {
 export function listen() {
   const list = document.getElementById("list");
   if (!list) return;
-  showDays();
-  document.addEventListener("tereze:listed", showDays);
+  complete();
+  document.addEventListener("tereze:listed", complete);
   list.addEventListener("change", (event) => {
     const form = event.target.form;
     if (form?.id !== "filters" || !event.target.matches("[data-filter], [data-moment]")) return;
