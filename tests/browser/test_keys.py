@@ -115,6 +115,12 @@ async def test_two_keys_go_to_a_queue(signed_in: Desk) -> None:
     await expect(page.locator("html:not([data-pending-key])")).to_be_attached()
 
 
+async def test_one_key_leads_to_the_front_office(signed_in: Desk) -> None:
+    page = await signed_in.visit()
+    await page.keyboard.press("Shift+n")
+    await page.wait_for_url("**/desk/new")
+
+
 async def test_rows_are_picked_by_keys(signed_in: Desk) -> None:
     numbers = await lay_out(signed_in.served, [{} for _ in range(5)])
     page = await signed_in.visit()

@@ -242,6 +242,10 @@ function choosing() {
       run: () => perform(name, { value }),
     });
   }
+  command("register", {
+    group: "desk", key: "Shift+KeyN", icon: () => icon("file-plus"), when: () => has('.bar a[href="/desk/new"]'),
+    run: () => location.assign("/desk/new"),
+  });
   command("reset-keys", { group: "desk", palette: false, bindable: false, run: () => keysDialog("resetKeys") });
   command("sign-out", { group: "desk", bindable: false, icon: () => icon("logout"), when: () => has(".nav"), run: signOut });
 }

@@ -5,7 +5,6 @@ import { Files } from "./composer/files.js";
 import { confirm } from "./dialogs.js";
 import { icon } from "./icons.js";
 import { doubtAbout } from "./iin.js";
-import { command } from "./keys.js";
 import { KnownPeople } from "./known-people.js";
 import { own } from "./own.js";
 import { names } from "./questions.js";
@@ -401,12 +400,4 @@ customElements.define("front-office", FrontOffice);
 // The coupon: its one button prints it, without leaving the page.
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) print();
-});
-
-command("register", {
-  group: "desk",
-  key: "Shift+KeyN",
-  icon: () => icon("file-plus"),
-  when: () => document.querySelector('.bar a[href="/desk/new"]') !== null,
-  run: () => location.assign("/desk/new"),
 });
