@@ -4,6 +4,7 @@ The guards: nothing leaves this machine, and nothing blocks the event loop.
 """
 
 import asyncio
+import gc
 import inspect
 import shutil
 import sys
@@ -233,6 +234,14 @@ def _templates_are_compiled_once() -> Iterator[None]:
         made = partial(Environment, bytecode_cache=_Compiled())
         patch.setattr("hub.web.pages.Environment", made)
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _the_collector_looks_at_what_is_new() -> Iterator[None]:
+    """Else it goes through what pytest, and every test before, has made, time and again."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 USUAL_HASHER = passwords._hasher
