@@ -27,6 +27,7 @@ from sqlalchemy import text
 from bench.databases import temporary_database
 from bench.options import databases, parser, write
 from hub import logs
+from hub.app import settle_memory
 from registry.calls.hearing import Anything
 from registry.calls.locking import lock_switchboard
 from registry.calls.script import Script
@@ -148,6 +149,7 @@ async def _in_hub(
     url: str, folder: Path, callers: int
 ) -> tuple[Sequence[Decision], Mapping[str, Any]]:
     async with opened_centre(database_url=url, folder=folder) as centre:
+        settle_memory()
         await centre.rush(callers=callers, operators=OPERATORS, seconds=SECONDS)
         books = await balanced(centre)
     came_to = {"ended": books.ended, "untaken": books.untaken, "waits": books.waits}
@@ -161,6 +163,7 @@ async def _in_registry(
     await database.open()
     try:
         exchange = Timed(database)
+        settle_memory()
         outcome = await Simulation(exchange, callers=callers).run()
     finally:
         await database.close()
