@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import Struct
-from sqlalchemy import case, func, update
+from sqlalchemy import case, func, text, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -154,12 +154,20 @@ async def count_sends(session: AsyncSession, *, since: datetime) -> dict[Account
 
 
 async def _state(session: AsyncSession, account: AccountKey) -> AccountState:
-    key = (account.channel, account.account)
+    """The row of an account, made if need be, and locked."""
+    key = {"channel": account.channel, "account": account.account}
     state = await session.get(AccountState, key, with_for_update=True)
     if state is None:
-        state = AccountState(channel=account.channel, account=account.account)
-        session.add(state)
+        # Another process may be making it just now: whoever comes second waits, and finds it.
+        await (await session.connection()).execute(_MAKE, key)
+        state = await session.get_one(AccountState, key, with_for_update=True)
     return state
+
+
+_MAKE = text(
+    "INSERT INTO accounts (channel, account, health) VALUES (:channel, :account, 'ok') "
+    "ON CONFLICT (channel, account) DO NOTHING"
+)
 
 
 async def account_states(session: AsyncSession) -> dict[AccountKey, AccountState]:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
 from sqlmodel import col, select
 
 from registry.appeals import ChangedSince, DeskChannel, NotUndoable, Opening, open_appeal, take_next
@@ -38,6 +37,7 @@ from tests.registry.desk import hire, receive, write_in
 from tests.registry.samples import START, message, sender
 from tests.registry.test_merging import ALMATY
 from tests.registry.test_work import appeal, is_now, of, teams
+from tests.registry.waiting import blocked
 
 NOW = START + timedelta(hours=1)
 
@@ -411,17 +411,6 @@ async def test_nobody_who_writes_during_a_merge_belongs_to_one_who_is_gone(
             for table in (Appeal, Conversation, ContactPoint):
                 found = await session.exec(select(table.id).where(table.contact_id == gone))
                 assert list(found) == [], (i, table)
-
-
-async def blocked(database: Database) -> None:
-    """Until somebody waits for what another transaction holds; on SQLite, which lets one write at
-    a time, they wait already."""
-    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    async with asyncio.timeout(10):
-        while database.dialect == "postgresql":
-            async with database.read() as session:
-                if (await (await session.connection()).execute(waiting)).scalar_one():
-                    return
 
 
 @pytest.mark.parametrize("way", ["message", "visit"])
