@@ -95,12 +95,17 @@ class Database:
             await self.reader.dispose()
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
-        """A session in a transaction that commits when the block ends well. Raises: Unavailable."""
+    async def write(self, *, tells: bool = True) -> AsyncIterator[AsyncSession]:
+        """A session in a transaction that commits when the block ends well.
+
+        Without `tells` nobody who listens to commits hears of it: for what nobody waits for.
+        Raises: Unavailable.
+        """
         with _translated():
             async with self._exclusive(), self._write_session() as session, session.begin():
                 yield session
-        self._tell_committed()
+        if tells:
+            self._tell_committed()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -123,7 +128,7 @@ class Database:
         return result
 
     def on_commit(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call `listener` after everything that this process commits; returns how to stop that.
+        """Call `listener` after what this process commits; returns how to stop that.
 
         It is called in the middle of others' work: it sets an event, and fails never.
         """

@@ -54,7 +54,8 @@ async def _note(
     data: Mapping[str, str] | None = None,
 ) -> None:
     try:
-        async with request.config_dict[DATABASE].write() as session:
+        # Every look at an appeal would wake whoever follows the changes of appeals.
+        async with request.config_dict[DATABASE].write(tells=False) as session:
             audit(
                 session, event, principal=request[PRINCIPAL], now=request.config_dict[CLOCK](),
                 appeal_id=appeal_id, address=client_address(request), data=data,

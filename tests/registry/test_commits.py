@@ -44,6 +44,18 @@ async def test_what_was_not_committed_is_not_told(database: Database, heard: lis
     assert heard == []
 
 
+async def test_a_commit_that_nobody_waits_for_is_not_told(
+    database: Database, heard: list[str]
+) -> None:
+    database.on_commit(lambda: heard.append("a"))
+    async with database.write(tells=False):
+        pass
+    assert heard == []
+    async with database.write():
+        pass
+    assert heard == ["a"]
+
+
 async def test_who_stopped_listening_hears_no_more(database: Database, heard: list[str]) -> None:
     stop = database.on_commit(lambda: heard.append("a"))
     database.on_commit(lambda: heard.append("b"))

@@ -165,7 +165,7 @@ async def test_a_file_that_is_not_there_is_not_taken(
 async def test_who_reads_while_nothing_can_be_written_is_not_stopped(
     open_house: Hub, browser: Browser, dana: Operator, number: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_database: Database) -> None:
+    def refuse(_database: Database, *, tells: bool) -> None:
         raise Unavailable("full")
 
     monkeypatch.setattr(Database, "write", refuse)
