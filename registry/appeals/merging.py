@@ -27,6 +27,8 @@ from registry.states import LIVE, Outcome, Status
 MERGED = "appeal.merged"
 """The event in the journal of the appeal that went."""
 MERGE_UNDONE = "appeal.merge_undone"
+GAVE_BACK = "appeal.gave_messages_back"
+"""That it was undone, in the journal of the appeal that had taken the messages."""
 
 
 class DifferentContacts(RegistryError):
@@ -142,12 +144,12 @@ async def unmerge_appeal(
     )
     record(
         session,
-        "appeal.gave_messages_back",
+        GAVE_BACK,
         actor=by.actor,
         now=now,
         appeal_id=other.id,
         contact_id=other.contact_id,
-        data={"to": appeal.number, "messages": len(moved.messages)},
+        data={"to": appeal.number, "messages": len(moved.messages), "undoes": str(entry.id)},
     )
     await session.flush()
     return number, undone

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, func, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -51,6 +51,19 @@ async def check_colleagues(
         raise ColleagueReplied(
             message_id=reply.id, name=reply.author, at=reply.sent_at, text=reply.text
         )
+
+
+async def answer_after(session: AsyncSession, appeal_id: int | None, message_id: int) -> int | None:
+    """The last answer of a person in an appeal after a message."""
+    found = await session.exec(
+        select(func.max(Message.id)).where(
+            Message.appeal_id == appeal_id,
+            Message.direction == "out",
+            col(Message.id) > message_id,
+            written_by_people(),
+        )
+    )
+    return found.one()
 
 
 def written_by_people() -> ColumnElement[bool]:

@@ -14,7 +14,8 @@ from registry.appeals.reverting import CHANGE_UNDONE
 from registry.journal import record
 from registry.models import Appeal, JournalEntry, Message
 from registry.operators import Principal
-from registry.replies.collisions import written_by_people
+from registry.replies.collisions import answer_after, written_by_people
+from registry.replies.scattered import share_unread, share_waiting
 from registry.replies.snapshots import Difference, difference, read, snapshot, written
 from registry.states import LIVE, Status
 
@@ -23,21 +24,7 @@ QUEUED, TAKEN_BACK = "message.queued", "message.taken_back"
 
 async def later_answer(session: AsyncSession, message: Message) -> int | None:
     """A person's answer after this one, by which the appeal is what it is."""
-    return await _answer_after(session, message.appeal_id, message.id)
-
-
-async def _answer_after(
-    session: AsyncSession, appeal_id: int | None, message_id: int
-) -> int | None:
-    found = await session.exec(
-        select(func.max(Message.id)).where(
-            Message.appeal_id == appeal_id,
-            Message.direction == "out",
-            col(Message.id) > message_id,
-            written_by_people(),
-        )
-    )
-    return found.one()
+    return await answer_after(session, message.appeal_id, message.id)
 
 
 async def entries_of(session: AsyncSession, appeal_id: int) -> Sequence[JournalEntry]:
@@ -84,9 +71,15 @@ async def chain_of(session: AsyncSession, message: Message) -> list[JournalEntry
 
 
 async def put_right(
-    session: AsyncSession, appeal: Appeal, chain: Sequence[JournalEntry], message: Message
+    session: AsyncSession,
+    appeal: Appeal,
+    chain: Sequence[JournalEntry],
+    message: Message,
+    *,
+    others: Sequence[Appeal],
 ) -> Difference:
-    """Give the appeal back what the replies of the chain took; what changed since then stays."""
+    """Give the appeal back what the replies of the chain took; what changed since then stays. What
+    they answered may have gone to others, which the transaction holds too."""
     undone: Difference = {}
 
     def turn(name: str, value: Any) -> None:
@@ -106,13 +99,21 @@ async def put_right(
         if status == Status.NEW and await _was_given(session, appeal, since=chain[0].id):
             status = Status.OPEN  # new means that nobody has taken it
         turn("status", status)
-    turn("unread", appeal.unread + sum(b - a for b, a in _turns("unread", changes)))
+    unread = sum(b - a for b, a in _turns("unread", changes))
+    if others and chain:
+        unread = await share_unread(session, appeal, others, chain, unread=unread)
+    turn("unread", appeal.unread + unread)
+    waited = [read("waiting_since", b) for b, _ in _turns("waiting_since", changes) if b]
+    now_waits = [] if appeal.waiting_since is None else [appeal.waiting_since]
+    waiting_since = min([*waited, *now_waits], default=None)
     if Status(appeal.status) in LIVE:
-        waited = [read("waiting_since", b) for b, _ in _turns("waiting_since", changes) if b]
-        now_waits = [] if appeal.waiting_since is None else [appeal.waiting_since]
-        turn("waiting_since", min([*waited, *now_waits], default=None))
+        turn("waiting_since", waiting_since)
+    await share_waiting(session, appeal, others, since=waiting_since)
     if appeal.first_response_at == message.created_at:
         turn("first_response_at", await _first_answer_at(session, appeal, message.created_at))
+    for other in others:
+        if other.first_response_at == message.created_at:
+            other.first_response_at = await _first_answer_at(session, other, message.created_at)
     return undone
 
 
@@ -184,7 +185,7 @@ async def _put_home_right(
     it since, nor answered in it."""
     change, history = entry.data["undo"], History()
     was_moved = "status" in change and home.status != change["status"][1]
-    if was_moved or await _answer_after(session, home.id, entry.message_id or 0) is not None:
+    if was_moved or await answer_after(session, home.id, entry.message_id or 0) is not None:
         return
     for name in sorted((change.keys() & COLUMNS.keys()) - {"waiting_since"}):
         value = _value_before(name, getattr(home, name), [change])

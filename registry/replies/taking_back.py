@@ -30,6 +30,7 @@ from registry.replies.putting_right import (
     put_right,
 )
 from registry.replies.queueing import queued_in, taken_back_key
+from registry.replies.scattered import numbers_of_gone
 from registry.types import ChosenTemplate, ContactPoint, DeliveryState
 from registry.uploads import Upload, shown
 
@@ -69,7 +70,7 @@ async def take_back(
     _check_right(message, entry, by)
     # In the order of whoever else holds several: conversation, appeal, dispatch, message.
     conversation = await _conversation(session, message, held="via" in entry.data)
-    appeal, home = await _hold(session, message, entry, by=by)
+    appeal, home, others = await _hold(session, message, entry, by=by)
     dispatch = await _held_dispatch(session, message)
     files = await _free_uploads(session, message)
     later = await later_answer(session, message)
@@ -78,7 +79,7 @@ async def take_back(
     session.expunge(message)
     await session.exec(delete(Message).where(col(Message.id) == message.id))
     if home is appeal:
-        undone = await put_right(session, appeal, chain, message)
+        undone = await put_right(session, appeal, chain, message, others=others)
     else:
         undone = await put_both_right(
             session, appeal, home, message, entry, answered=later is not None, by=by, now=now
@@ -155,8 +156,9 @@ def _check_right(message: Message, entry: JournalEntry, by: Principal) -> None:
 
 async def _hold(
     session: AsyncSession, message: Message, entry: JournalEntry, *, by: Principal
-) -> tuple[Appeal, Appeal]:
-    """The appeal that the message is in, and the one in which it was queued: most often the same.
+) -> tuple[Appeal, Appeal, list[Appeal]]:
+    """The appeal that the message is in, the one in which it was queued, most often the same, and
+    those to which something went from there since.
 
     Raises: NotFound.
     """
@@ -164,17 +166,21 @@ async def _hold(
         assert message.appeal_id is not None  # a reply has one
         assert entry.appeal_id is not None
         number = await number_of(session, message.appeal_id)
-        if message.appeal_id == entry.appeal_id:
-            appeal = home = await lock_appeal(session, number, by=by)
-        else:
+        others: list[Appeal] = []
+        if message.appeal_id != entry.appeal_id:
             numbers = (number, await number_of(session, entry.appeal_id))
             appeal, home = await hold_appeals(session, numbers, by=None)
+        elif gone := await numbers_of_gone(session, entry.appeal_id, since=entry.id):
+            appeal, *others = await hold_appeals(session, (number, *gone), by=None)
+            home = appeal
+        else:
+            appeal = home = await lock_appeal(session, number, by=by)
         found = await session.exec(select(Message.appeal_id).where(Message.id == message.id))
         is_in = found.one_or_none()
         if is_in is None:
             raise NotFound("outgoing message", message.id)
         if is_in == appeal.id:
-            return appeal, home
+            return appeal, home, others
         message.appeal_id = is_in  # somebody merged or split a moment before
 
 

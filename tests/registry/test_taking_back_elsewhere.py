@@ -220,3 +220,56 @@ async def test_a_reply_that_was_sent_again_is_not_taken_back_there_either(
     with pytest.raises(TooLate):
         async with database.write() as session:
             await take_back(session, said.id, by=dana, now=LATER)
+
+
+async def test_what_it_answered_elsewhere_by_now_is_unanswered_where_it_is(
+    database: Database, dana: Principal
+) -> None:
+    first, second = await two(database)
+    before = await state(database, first), await state(database, second)
+    entry = await merge(database, first, second, dana)
+    said = await reply(database, second, dana, now=LATER)
+    async with database.write() as session:
+        await undo(session, entry, by=dana, now=LATER)
+
+    await take(database, said, dana, now=LATER)
+
+    assert (await state(database, first), await state(database, second)) == before
+
+
+async def test_what_was_split_off_after_it_is_unanswered_there(
+    database: Database, dana: Principal
+) -> None:
+    later = START + timedelta(minutes=1)
+    [number, _] = await receive(database, message("1"), message("2", text="Су жоқ", sent_at=later))
+    said = await reply(database, number, dana, now=later)
+    [chosen] = [one for one in await everything(database, Message) if one.text == "Су жоқ"]
+    async with database.write() as session:
+        own, _ = await split_appeal(
+            session, number, Division(message_ids=(chosen.id,)), by=dana,
+            prefix="ALM", zone=RULES.zone, now=later,
+        )  # fmt: skip
+
+    await take(database, said, dana, now=later)
+
+    for name, at in ((number, START), (own.number, later)):
+        after = await state(database, name)
+        assert (after["unread"], after["waiting_since"]) == (1, at), name
+        assert after["first_response_at"] is None, name
+
+
+async def test_what_was_answered_where_it_went_stays_answered_there(
+    database: Database, dana: Principal
+) -> None:
+    first, second = await two(database)
+    entry = await merge(database, first, second, dana)
+    said = await reply(database, second, dana, now=LATER)
+    async with database.write() as session:
+        await undo(session, entry, by=dana, now=LATER)
+    await reply(database, first, dana, "Бригада выехала", now=LATER)
+
+    await take(database, said, dana, now=LATER)
+
+    there, here = await state(database, first), await state(database, second)
+    assert (there["unread"], there["waiting_since"]) == (0, None)
+    assert (here["unread"], here["waiting_since"]) == (1, START + timedelta(minutes=1))
