@@ -1,8 +1,9 @@
 """Finding: the newest appeals whose documents fit, and no more of them than are asked for.
 
 Nothing is ranked, nothing is counted. SQLite's index gives documents newest first and is read until
-the page is full. PostgreSQL's gives all that it has in no order: it is asked shelf by shelf, the
-newest first, until the page is full.
+the page is full; but for an unfinished word it puts together all it has before it gives the first,
+so that the newest documents themselves are read before it is asked. PostgreSQL's gives all that it
+has in no order: it is asked shelf by shelf, the newest first, until the page is full.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import (
     ColumnElement,
     Select,
+    SQLColumnExpression,
     Text,
     bindparam,
     cast,
@@ -30,9 +32,9 @@ from registry import models
 from registry.access import visible_to
 from registry.columns import Id
 from registry.operators import Principal
-from registry.search.dialects import SHELF, follow, fts5, tsquery
+from registry.search.dialects import SHELF, fits, follow, fts5, tsquery
 from registry.search.documents import scope_of
-from registry.search.query import All, Phrases, Wanted
+from registry.search.query import All, Expression, Phrases, Wanted
 
 LAST_ID = 2**63 - 1
 """No appeal has it: before it are all."""
@@ -53,13 +55,15 @@ async def search_ids(
     if not wanted:
         return []
     dialect = session.get_bind().dialect.name
+    before = LAST_ID if before is None else before
+    connection = await session.connection()
+    if dialect == "sqlite" and wanted.is_unfinished:
+        newest = await connection.execute(_among_newest(wanted, viewer, limit), {"before": before})
+        if len(ids := list(newest.scalars())) == limit:
+            return ids
     statement = _statement(dialect, wanted.phrases, viewer, limit)
-    values = {
-        "wanted": _expression(dialect, wanted, viewer),
-        "before": LAST_ID if before is None else before,
-    }
-    rows = await (await session.connection()).execute(statement, values)
-    return list(rows.scalars())
+    values = {"wanted": _expression(dialect, wanted, viewer), "before": before}
+    return list((await connection.execute(statement, values)).scalars())
 
 
 def all_of(session: AsyncSession, wanted: Wanted, *, viewer: Principal | None) -> Select[int]:
@@ -70,9 +74,13 @@ def all_of(session: AsyncSession, wanted: Wanted, *, viewer: Principal | None) -
 
 
 def _expression(dialect: str, wanted: Wanted, viewer: Principal | None) -> str:
-    scope = None if viewer is None else scope_of(viewer)
-    expression = All(wanted.parts if scope is None else (*wanted.parts, scope))
+    expression = All(_parts(wanted, viewer))
     return fts5(expression) if dialect == "sqlite" else tsquery(expression)
+
+
+def _parts(wanted: Wanted, viewer: Principal | None) -> tuple[Expression, ...]:
+    scope = None if viewer is None else scope_of(viewer)
+    return wanted.parts if scope is None else (*wanted.parts, scope)
 
 
 @lru_cache(1024)
@@ -85,7 +93,7 @@ def _statement(
 
 
 def _asked(
-    id_: ColumnElement[int], phrases: Phrases, viewer: Principal | None
+    id_: SQLColumnExpression[int], phrases: Phrases, viewer: Principal | None
 ) -> list[ColumnElement[bool]]:
     """What is asked of each document that was found, one by one and until the page is full."""
     document = models.SearchDocument
@@ -107,7 +115,28 @@ _before = bindparam("before", type_=Id)
 
 # --- SQLite ---------------------------------------------------------------------------------------
 
+READ = 1000
+"""Documents that are read at least before the index is asked for an unfinished word: some 5 ms."""
+
 _WORDS = table("search_words", column("rowid", Id))
+
+
+def _among_newest(wanted: Wanted, viewer: Principal | None, limit: int) -> Select[int]:
+    """The statement that looks for a page of a common word where it is: everywhere."""
+    id_ = col(models.SearchDocument.appeal_id)
+    older = select(id_).where(id_ < _before).order_by(id_.desc())
+    oldest = older.offset(max(READ, 4 * limit)).limit(1).scalar_subquery()
+    return (
+        select(id_)
+        .where(
+            id_ < _before,
+            id_ > func.coalesce(oldest, 0),
+            fits(col(models.SearchDocument.words), Wanted(_parts(wanted, viewer), wanted.phrases)),
+            *_asked(id_, (), viewer),
+        )
+        .order_by(id_.desc())
+        .limit(limit)
+    )
 
 
 def _in_fts5(asked: _Asked, limit: int | None) -> Select[int]:

@@ -60,6 +60,11 @@ class Wanted(Struct, frozen=True):
         """Whether there is anything to look for."""
         return bool(self.parts)
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether a word of it may go on."""
+        return any(leaf.open for leaf in self.leaves())
+
     def leaves(self) -> Iterator[Leaf]:
         """Every token that may be met."""
         for part in self.parts:

@@ -7,14 +7,14 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import func
+from sqlalchemy import func, text
 from sqlmodel import col, select
 
 from registry import models
 from registry.appeals import add_note
 from registry.db import Database
 from registry.operators import Principal, Role
-from registry.search import storing
+from registry.search import finding, storing
 from registry.search.dialects import fts5, tsquery
 from registry.search.documents import document
 from registry.search.finding import search_ids
@@ -227,7 +227,10 @@ ALM-2026-0000003 қоқыс мусор подъезд двор
 """
 
 
-async def test_both_databases_find_what_plain_reading_finds(database: Database) -> None:
+async def test_both_databases_find_what_plain_reading_finds(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "READ", 12)
     chance, said = random.Random(7), WORDS.split()
     for i in range(40):
         text = " ".join(chance.choices(said, k=chance.randint(1, 9)))
@@ -243,7 +246,22 @@ async def test_both_databases_find_what_plain_reading_finds(database: Database) 
             wanted = parse(q)
             read = sorted((id_ for id_, words_ in documents.items() if wanted.fits(words_)))
             read = read[::-1] if wanted else []
-            assert await search_ids(session, wanted, viewer=None, limit=50) == read, q
+            limit = chance.choice((1, 3, 50))
+            found = await search_ids(session, wanted, viewer=None, limit=limit)
+            assert found == read[:limit], (q, limit)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_common_beginning_does_not_wait_for_all_that_begins_so(
+    database: Database,
+) -> None:
+    """FTS5 would put the lists of all words together before it gave the first document."""
+    numbers = [await write_in(database, str(700 + i), text="вода") for i in range(3)]
+    await indexed(database)
+    async with database.write() as session:  # the index is empty, and only the documents are there
+        empty = text("INSERT INTO search_words (search_words) VALUES ('delete-all')")
+        await (await session.connection()).execute(empty)
+    assert await find(database, "вод", limit=2) == numbers[:0:-1]
 
 
 # --- What changes ---------------------------------------------------------------------------------
