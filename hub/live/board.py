@@ -22,7 +22,6 @@ from hub.web import i18n
 from registry.access import may_see
 from registry.ids import new_id
 from registry.inbox import Known, is_searching, matches
-from registry.operators import Principal
 from registry.tally import Tally
 
 MOST = 200
@@ -238,11 +237,11 @@ class Board:
         calls: defaultdict[Client, list[Notice]] = defaultdict(list)
         for notice in notices:
             for client in self.clients:
-                if _is_for(notice, client.principal):
+                if notice.is_for(client.principal):
                     calls[client].append(notice)
         for client, found in calls.items():
             with i18n.use(client.language):
-                client.tell(msgspec.json.encode({"notices": [told(notice) for notice in found]}))
+                client.tell(msgspec.json.encode({"notices": told(found)}))
 
     def flush(self, writer: Writer, *, everybody: bool) -> None:
         """Send what is to be told; to everybody, the cursor at least."""
@@ -290,13 +289,6 @@ def belongs(group: Group, known: Known, found: Found) -> bool:
     if is_searching(group.query):
         return known.id in found.by_words.get(group, ())
     return matches(group.query, known, viewer=group.viewer, now=found.now)
-
-
-def _is_for(notice: Notice, principal: Principal) -> bool:
-    if notice.operator_id is not None:
-        return notice.operator_id == principal.operator_id
-    standing = notice.appeal.standing
-    return may_see(principal, team=standing.team, assignee_id=standing.assignee_id)
 
 
 # --- Events, as JSON ----------------------------------------------------------------------------

@@ -15,12 +15,14 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.views.labels import wordless
-from hub.web.i18n import deferred
+from hub.web.i18n import deferred, ngettext
 from hub.web.i18n import gettext as _
+from registry.access import may_see
 from registry.appeals import Priority
 from registry.ids import new_id, parse_id
 from registry.inbox import Known
 from registry.models import JournalEntry, Mention
+from registry.operators import Principal, Role
 
 RECENT = timedelta(minutes=2)
 """How old an entry may be: a slow transaction's is older than what was told before it."""
@@ -35,11 +37,15 @@ SAYINGS = {
     "urgent": deferred("Urgent appeal"),
     "failed": deferred("A reply was not delivered"),
     "overdue": deferred("Overdue"),
+    "escalated": deferred("Overdue"),
     "woke": deferred("Back from snoozing"),
 }
 """By the kind of a notice, what it is about."""
 
-_HIGH = frozenset({"urgent", "failed", "overdue"})
+_ESCALATED = "escalated"
+"""What a supervisor is told of an appeal that somebody else holds, or nobody."""
+
+_HIGH = frozenset({"urgent", "failed", "overdue", _ESCALATED})
 _TO_HOLDER = {
     "message.received": "message",
     "message.failed": "failed",
@@ -57,7 +63,7 @@ class Notice(Struct, frozen=True, kw_only=True):
 
     kind: str
     operator_id: int | None
-    """Whom it is for; None for everybody who may see the appeal."""
+    """Whom it is for; None for everybody who may see the appeal, or of them the supervisors."""
     appeal: Known
 
     @property
@@ -65,27 +71,61 @@ class Notice(Struct, frozen=True, kw_only=True):
         """Whether it should be heard as well as seen."""
         return self.kind in _HIGH or self.appeal.appeal.priority is Priority.URGENT
 
+    def is_for(self, principal: Principal) -> bool:
+        """Whether somebody is to be told."""
+        standing = self.appeal.standing
+        if self.operator_id is not None:
+            return self.operator_id == principal.operator_id
+        if self.kind == _ESCALATED and (
+            not principal.is_at_least(Role.SUPERVISOR)
+            or standing.assignee_id == principal.operator_id is not None
+        ):
+            return False  # whoever holds it is told so themselves
+        return may_see(principal, team=standing.team, assignee_id=standing.assignee_id)
+
 
 class Told(Struct, frozen=True, kw_only=True):
     """A notice as a browser gets it."""
 
     kind: str
     number: str
+    """Of its appeal; empty where it tells of several."""
     urgency: str
     title: str
     text: str
 
 
-def told(notice: Notice) -> Told:
-    """The notice in the language in use."""
+def told(notices: Sequence[Notice]) -> list[Told]:
+    """The notices in the language in use. What escalated at once is one of them: a calendar that
+    changes, or a morning, can make hundreds late."""
+    late = [notice for notice in notices if notice.kind == _ESCALATED]
+    others = [notice for notice in notices if notice.kind != _ESCALATED]
+    return [*map(_told, others), *([_told_together(late)] if len(late) > 1 else map(_told, late))]
+
+
+def _told(notice: Notice) -> Told:
     appeal = notice.appeal.appeal
     who = appeal.contact.name or ""
+    about = [_(SAYINGS[notice.kind]), appeal.number]
+    if notice.kind == _ESCALATED:
+        about.append(appeal.assignee_name or _("Nobody"))
     return Told(
         kind=notice.kind,
         number=appeal.number,
         urgency="high" if notice.is_urgent else "normal",
-        title=f"{_(SAYINGS[notice.kind])} · {appeal.number}",
+        title=" · ".join(about),
         text=": ".join(filter(None, (who, appeal.subject or wordless(appeal)))),
+    )
+
+
+def _told_together(late: Sequence[Notice]) -> Told:
+    title = ngettext("%(n)s appeal is overdue", "%(n)s appeals are overdue", len(late))
+    return Told(
+        kind=_ESCALATED,
+        number="",
+        urgency="high",
+        title=title % {"n": len(late)},
+        text="",
     )
 
 
@@ -153,6 +193,8 @@ def _meant(
             yield "assigned", given
     if known.standing.blocked and row.event not in _OURS:
         return  # what they write is kept, and raises nothing
+    if row.event == "appeal.escalated":
+        yield _ESCALATED, None
     if holder is None and _became_urgent(row, known):
         yield "urgent", None
     elif holder is not None and row.event in _TO_HOLDER:

@@ -19,6 +19,7 @@ from registry.calls.tables import Call
 from registry.changes import forget_changes
 from registry.contacts.changing import ContactChange, change_contact
 from registry.errors import Unavailable
+from registry.escalation import escalate
 from registry.inbox import load_known
 from registry.models import Appeal, Contact
 from registry.operators import Principal, Role, disable_operator
@@ -628,6 +629,41 @@ async def test_everybody_hears_of_an_urgent_appeal_that_nobody_holds(desk: Offic
     assert (notice["kind"], notice["urgency"]) == ("urgent", "high")
     assert notice["text"] == "Айгүл: No text"
     assert not [event for event in outside.heard if "notices" in event]
+
+
+async def test_supervisors_are_called_to_what_is_late(desk: Office, clock: FakeClock) -> None:
+    dana, erlan, gulnar = await hire_all(desk)
+    number = await write_in(desk.hub.database)
+    await alter(desk, number, gulnar, assignee_id=erlan.operator_id)
+    await set_columns(desk, number, due_at=clock() - timedelta(minutes=1))
+    holder, colleague, supervisor = [await desk.screen(who) for who in (erlan, dana, gulnar)]
+    for screen in (holder, colleague, supervisor):
+        await screen.show(ALL)
+    async with desk.hub.database.write() as session:
+        assert await escalate(session, now=clock()) == 1
+    [theirs] = await holder.next("notices")
+    assert (theirs["kind"], theirs["urgency"]) == ("overdue", "high")
+    [notice] = await supervisor.next("notices")
+    assert (notice["kind"], notice["number"], notice["urgency"]) == ("escalated", number, "high")
+    assert notice["title"] == f"Overdue · {number} · Erlan"
+    await colleague.until(lambda event: event.get("rows"))
+    assert not [event for event in colleague.heard if "notices" in event]
+
+
+async def test_of_many_that_are_late_at_once_a_supervisor_is_told_in_one_word(
+    desk: Office, clock: FakeClock
+) -> None:
+    _, _, gulnar = await hire_all(desk)
+    for citizen in ("700", "701", "702"):
+        number = await write_in(desk.hub.database, citizen)
+        await set_columns(desk, number, due_at=clock() - timedelta(minutes=1))
+    supervisor = await desk.screen(gulnar)
+    await supervisor.show(ALL)
+    async with desk.hub.database.write() as session:
+        assert await escalate(session, now=clock()) == 3
+    [notice] = await supervisor.next("notices")
+    assert (notice["kind"], notice["number"], notice["urgency"]) == ("escalated", "", "high")
+    assert notice["title"] == "3 appeals are overdue"
 
 
 # --- Several processes --------------------------------------------------------------------------

@@ -1,12 +1,15 @@
 // Calls to the operator: a toast in the tab in use, a sound, and a notification of the system where no
 // tab is seen. Of several tabs one leads, so that nothing is heard twice.
-import { openAppeal } from "./navigation.js";
+import { openAppeal, openList } from "./navigation.js";
 import { prefer } from "./preferences.js";
 import { toast } from "./toasts.js";
 import { words } from "./words.js";
 
 const ANSWER = 200;
 /** Milliseconds in which a tab in use says that it has shown a notice. */
+
+const LATE = "/inbox?queue=overdue&sort=due";
+/** Where that is of which a notice tells without a number. */
 
 const root = document.documentElement;
 const seenBySomebody = new Set();
@@ -27,7 +30,8 @@ function called({ detail: notice }) {
     others?.postMessage(key);
     noteSeen(key);
     if (location.pathname !== `/inbox/${notice.number}`) {
-      const action = { label: words.live.open, href: `/inbox/${notice.number}${location.search}` };
+      const href = notice.number ? `/inbox/${notice.number}${location.search}` : LATE;
+      const action = { label: words.live.open, href };
       toast([notice.title, notice.text].filter(Boolean).join(" · "), { action, kind: notice.urgency === "high" ? "bad" : "" });
     }
   }
@@ -54,7 +58,8 @@ function notify({ kind, number, urgency, title, text }) {
   shown.onclick = () => {
     shown.close();
     window.focus();
-    openAppeal(number, { focus: true });
+    if (number) openAppeal(number, { focus: true });
+    else openList(LATE, { focus: true });
   };
 }
 
