@@ -86,7 +86,7 @@ async def open_session(
     )
     if stage is Stage.IN:
         principal = await principal_of(session, operator, Role(operator.role))
-        audit(
+        await audit(
             session, "session.opened", principal=principal, now=now, address=address,
             data={"way": way},
         )  # fmt: skip
@@ -205,7 +205,7 @@ async def end_session(
     if operator_id is None:
         raise NotFound("open session", digest)
     data = {} if operator_id == by.operator_id else {"operator": str(operator_id)}
-    audit(session, "session.ended", principal=by, now=now, address=address, data=data)
+    await audit(session, "session.ended", principal=by, now=now, address=address, data=data)
 
 
 async def end_all_sessions(

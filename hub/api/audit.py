@@ -59,7 +59,7 @@ async def export(request: web.Request) -> web.StreamResponse:
     chosen = {name: str(value) for name, value in structs.asdict(asked).items() if value}
     if request.method == "GET":
         async with database.write() as session:
-            audit(
+            await audit(
                 session, "audit.taken", principal=principal, now=now, address=address, data=chosen
             )
     response = web.StreamResponse(

@@ -86,7 +86,9 @@ async def end_all(request: web.Request) -> web.Response:
         but = None if signed is None else signed.digest
         ended = await end_all_sessions(session, operator_id, now=now, but=but)
         data = {"operator": str(operator_id), "ended": ended}
-        audit(session, "session.ended", principal=principal, now=now, address=address, data=data)
+        await audit(
+            session, "session.ended", principal=principal, now=now, address=address, data=data
+        )
     return nothing()
 
 

@@ -107,7 +107,7 @@ async def sign_out_elsewhere(request: web.Request) -> web.StreamResponse:
     async with request.config_dict[DATABASE].write() as session:
         if "session" not in form:
             ended = await end_all_sessions(session, me.operator_id, now=now, but=signed.digest)
-            audit(
+            await audit(
                 session, "session.ended", principal=me, now=now, address=address,
                 data={"others": ended},
             )  # fmt: skip

@@ -77,7 +77,9 @@ async def _arrived(request: web.Request, journey: Journey | None) -> web.Respons
         address = client_address(request)
         data = {"reason": code, "subject": identity.subject}
         async with request.config_dict[DATABASE].write() as session:
-            audit(session, "session.refused", principal=None, now=now, address=address, data=data)
+            await audit(
+                session, "session.refused", principal=None, now=now, address=address, data=data
+            )
         log.warning("sign-in refused", address=address, reason=str(error))
         return signin_page(request, place, status=403, wrong=code)
     return entered(request, found, place)

@@ -56,7 +56,7 @@ async def _note(
     try:
         # Every look at an appeal would wake whoever follows the changes of appeals.
         async with request.config_dict[DATABASE].write(tells=False) as session:
-            audit(
+            await audit(
                 session, event, principal=request[PRINCIPAL], now=request.config_dict[CLOCK](),
                 appeal_id=appeal_id, address=client_address(request), data=data,
             )  # fmt: skip

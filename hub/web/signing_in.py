@@ -180,5 +180,5 @@ async def _refused(request: web.Request, reason: str, operator: Operator | None)
         data["operator"] = str(operator.id)
     address, now = client_address(request), request.config_dict[CLOCK]()
     async with request.config_dict[DATABASE].write() as session:
-        audit(session, "session.refused", principal=None, now=now, address=address, data=data)
+        await audit(session, "session.refused", principal=None, now=now, address=address, data=data)
     log.warning("sign-in refused", address=address, **data)

@@ -44,7 +44,7 @@ async def note(
 ) -> None:
     """One entry of the audit, and a minute later."""
     async with database.write() as session:
-        audit(session, event, principal=who, now=clock(), **more)
+        await audit(session, event, principal=who, now=clock(), **more)
     clock.advance(timedelta(minutes=1))
 
 
@@ -203,7 +203,7 @@ async def test_a_second_look_within_five_minutes_is_the_same_look(
 
     assert not await lately(dana)
     async with database.write() as session:
-        audit(session, "appeal.seen", principal=dana, now=clock(), appeal_id=5)
+        await audit(session, "appeal.seen", principal=dana, now=clock(), appeal_id=5)
     assert await lately(dana)
     assert not await lately(dana, 6)
     assert not await lately(admin)
