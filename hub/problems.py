@@ -232,7 +232,10 @@ def of_provider(error: SendError) -> Problem:
             if isinstance(error, Throttled):
                 wait = max(ceil(error.retry_after), 1)
             headers = {"Retry-After": str(wait)}
-            return Problem(503, "unavailable", f"{error.reason} Try again.", headers=headers)
+            return Problem(
+                503, "unavailable", f"{error.reason} Try again.",
+                headers=headers, reason=error.reason,
+            )  # fmt: skip
         case _:
             instead = "Do it at the provider's own page, or tell the administrator."
             return Problem(

@@ -168,7 +168,7 @@ _PROBLEM: dict[str, Any] = {
         "detail": {"type": "string", "description": "What is wrong, and what can be done."},
         "said": {
             "type": "string",
-            "description": "The detail of an invalid value in the language of who has signed in.",
+            "description": "The same in the language of who has signed in by a browser.",
         },
         "code": {"type": "string", "description": "The same for the same kind of problem."},
         "pointer": {"type": "string", "description": "The field at fault."},

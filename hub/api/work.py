@@ -6,13 +6,14 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from aiohttp import web
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hub.api.changing import UNDO, ChangeBody, change_of, undo_header
 from hub.api.exchange import PREFIX, json_response, nothing, number_of, read_body
 from hub.api.fields import Id, Line, Number, Word
 from hub.api.keys import PRINCIPAL
 from hub.api.route import Route
+from hub.api.saying import said_to
 from hub.keys import CLOCK, DATABASE, SETTINGS
 from hub.problems import Problem, of_registry
 from registry import inbox
@@ -73,6 +74,8 @@ class WhyNot(Struct, frozen=True, kw_only=True):
     status: int
     code: str
     detail: str
+    said: str | UnsetType = UNSET
+    """The same in the language of who has signed in."""
 
 
 class Done(Struct, frozen=True, kw_only=True):
@@ -163,7 +166,7 @@ async def bulk(request: web.Request) -> web.Response:
             except Unavailable:
                 raise
             except RegistryError as error:
-                done[number] = _refused(number, of_registry(error))
+                done[number] = _refused(request, number, of_registry(error))
             else:
                 done[number] = Done(
                     number=number, ok=True, undo=None if entry is None else str(entry), problem=None
@@ -187,7 +190,7 @@ async def take_back(request: web.Request) -> web.Response:
                 raise
             except RegistryError as error:
                 problems.append(of_registry(error))
-                done[key] = _refused(None, problems[-1])
+                done[key] = _refused(request, None, problems[-1])
             else:
                 done[key] = Done(
                     number=undone.number, ok=True, undo=str(undone.entry), problem=None
@@ -199,8 +202,11 @@ async def take_back(request: web.Request) -> web.Response:
     return json_response(DoneAll(items=items))
 
 
-def _refused(number: str | None, problem: Problem) -> Done:
-    why = WhyNot(status=problem.status, code=problem.code, detail=problem.detail)
+def _refused(request: web.Request, number: str | None, problem: Problem) -> Done:
+    why = WhyNot(
+        status=problem.status, code=problem.code, detail=problem.detail,
+        said=said_to(request, problem) or UNSET,
+    )  # fmt: skip
     return Done(number=number, ok=False, undo=None, problem=why)
 
 

@@ -1,7 +1,6 @@
 """What the API refuses, in the operator's language, by the code of the problem.
 
-A code without words here is told by the API's own sentence, which is English. %(…)s are members of
-the problem.
+Every code that can be met at the desk is here. %(…)s are members of the problem.
 """
 
 from hub.views import phone_words
@@ -60,6 +59,18 @@ def _of_replies() -> dict[str, str]:
 def _of_the_rest() -> dict[str, str]:
     return {
         "not_found": _("This is not there any more, or not yours to see."),
+        "bad_cursor": _("The list has changed in the meantime. Load the page again."),
+        "broken_body": _("It did not arrive whole; send it again."),
+        "malformed": _("It did not arrive whole; send it again."),
+        "internal": _("The hub failed at this. Try again, or tell an administrator."),
+        "refused": _("This cannot be done now."),
+        "provider_refused": _(
+            "The provider refuses: %(reason)s Do it at the provider's own page, or tell an "
+            "administrator."
+        ),
+        "provider_unavailable": _("%(reason)s Try again in a moment."),
+        "idempotency_key_required": _("This page is too old. Load it again."),
+        "invalid_idempotency_key": _("This page is too old. Load it again."),
         "forbidden": _("Your role does not reach so far."),
         "concerns_others": _(
             "They have appeals in other teams as well. A supervisor can block or merge them."

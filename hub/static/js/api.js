@@ -100,9 +100,10 @@ async function problemOf(response) {
 }
 
 function saying(problem) {
+  if (problem.said) return problem.said;
   const said = { ...words.problems, signed_out: words.signed_out, no_answer: words.no_answer };
   const known = said[problem.code];
-  if (!known) return problem.said || problem.detail || words.failed;
+  if (!known) return problem.detail || words.failed;
   return format(known, { ...problem, holder: problem.holder?.name ?? "" });
 }
 
