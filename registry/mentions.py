@@ -82,6 +82,21 @@ async def list_mentions(session: AsyncSession, *, by: Principal, limit: int) -> 
     )
 
 
+async def is_asked(session: AsyncSession, appeal_id: int, *, by: Principal) -> bool:
+    """Whether somebody asked `by` to look at the appeal, and they have not."""
+    connection = await session.connection()
+    found = await connection.execute(
+        select(col(MentionRow.message_id))
+        .where(
+            col(MentionRow.operator_id) == by.operator_id,
+            col(MentionRow.appeal_id) == appeal_id,
+            col(MentionRow.seen_at).is_(None),
+        )
+        .limit(1)
+    )
+    return found.first() is not None
+
+
 async def see_mentions(session: AsyncSession, number: str, *, by: Principal, now: datetime) -> int:
     """Mark the mentions of `by` in an appeal as seen; how many were not. Raises: NotFound."""
     appeal = await lock_appeal(session, number, by=by)

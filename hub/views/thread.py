@@ -23,6 +23,7 @@ from registry.calls.seeing import CallShown, calls_of_appeal, transcripts_of
 from registry.errors import NotFound
 from registry.ids import parse_id
 from registry.inbox import Entry, Message, Thread, get_thread
+from registry.mentions import is_asked
 from registry.operators import Role
 from registry.types import AttachmentKind
 
@@ -89,11 +90,12 @@ async def load(
         if file.kind is AttachmentKind.VOICE
     ]  # fmt: skip
     transcripts = await transcripts_of(session, voices)
+    asked = await is_asked(session, thread.id, by=request[PRINCIPAL])
     zone = ZoneInfo(request.config_dict[SETTINGS].timezone)
     with i18n.use(language_of(request)):
         items = list(_timeline(thread, calls, names, zone, newest=before is None))
     return {
-        "opened": thread, "items": items, "thread_since": since,
+        "opened": thread, "items": items, "thread_since": since, "is_asked": asked,
         "transcripts": transcripts, **called(),
     }  # fmt: skip
 

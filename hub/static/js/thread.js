@@ -19,7 +19,7 @@ class AppealThread extends HTMLElement {
     this.#list = this.querySelector(".messages");
     this.#jump = this.querySelector("[data-jump]");
     this.addEventListener("click", (event) => this.#clicked(event));
-    this.#log.addEventListener("scroll", () => this.#atEnd() && this.#seen(), { passive: true });
+    this.#log.addEventListener("scroll", () => (this.#atEnd() ? this.#seen() : this.#offerJump()), { passive: true });
     // A picture that comes late makes the page longer: whoever is at the end stays there.
     this.#log.addEventListener("load", () => this.#stay && this.#toEnd(), true);
     const mark = this.querySelector(".unread-mark");
@@ -38,7 +38,7 @@ class AppealThread extends HTMLElement {
   }
 
   get #stay() {
-    return !this.#jump.hidden ? false : this.#atEnd();
+    return this.#jump.hidden;
   }
 
   /** Fetch what changed. One request at a time; what changes meanwhile is asked for after it. */
@@ -79,7 +79,7 @@ class AppealThread extends HTMLElement {
     const arrived = [...this.#list.querySelectorAll(".message.in, .message.out")];
     this.#arrived += arrived.filter((each) => !before.has(each.id)).length;
     if (atEnd) this.#toEnd();
-    else if (this.#arrived) this.#offerJump();
+    else this.#offerJump();
     this.dispatchEvent(new CustomEvent("tereze:patched", { bubbles: true }));
   }
 
@@ -138,8 +138,10 @@ class AppealThread extends HTMLElement {
   }
 
   #offerJump() {
+    const label = this.#jump.lastElementChild;
+    label.dataset.usual ??= label.textContent;
+    label.textContent = this.#arrived ? plural(words.arrived, this.#arrived) : label.dataset.usual;
     this.#jump.hidden = false;
-    this.#jump.lastElementChild.textContent = plural(words.arrived, this.#arrived);
   }
 }
 
@@ -219,8 +221,8 @@ function replaceHeader(html, number) {
   }
 }
 
-/** Whoever holds an appeal and looks at it has read it. */
-function markRead() {
+/** Whoever holds an appeal and looks at it has read it; whoever was asked to look has looked. */
+function markSeen() {
   const head = document.querySelector(".thread-head");
   const thread = document.querySelector("appeal-thread");
   if (!head || !thread || document.visibilityState !== "visible") return;
@@ -229,6 +231,10 @@ function markRead() {
     head.dataset.unread = "0";
     api("PATCH", `appeals/${thread.number}`, { unread: 0 }).catch(tell);
   }
+  if ("asked" in head.dataset) {
+    delete head.dataset.asked;
+    api("POST", "mentions/seen", { appeal: thread.number }).catch(tell);
+  }
 }
 
 document.addEventListener("tereze:thread", (event) => {
@@ -236,8 +242,8 @@ document.addEventListener("tereze:thread", (event) => {
   if (thread && thread.number === event.detail.number) thread.refresh();
 });
 document.addEventListener("tereze:reload", () => document.querySelector("appeal-thread")?.refresh());
-document.addEventListener("tereze:opened", markRead);
-document.addEventListener("tereze:patched", markRead);
-document.addEventListener("visibilitychange", markRead);
+document.addEventListener("tereze:opened", markSeen);
+document.addEventListener("tereze:patched", markSeen);
+document.addEventListener("visibilitychange", markSeen);
 
 customElements.define("appeal-thread", AppealThread);
