@@ -24,7 +24,7 @@ async def say(desk: Desk, number: str, *said: dict[str, Any]) -> list[Message]:
         messages = []
         for position, columns in enumerate(said):
             at = now - timedelta(minutes=len(said) - position)
-            usual = {
+            usual: dict[str, Any] = {
                 "id": new_id(), "appeal_id": appeal.id, "direction": "in", "text": "Алло",
                 "author": "Айгерім", "sent_at": at, "created_at": at,
             }  # fmt: skip
@@ -105,9 +105,9 @@ async def test_a_reply_that_failed_or_is_in_doubt_says_why_and_is_sent_again(
         for one in (failed, doubtful):
             session.add(
                 Dispatch(
-                    message_id=one.id, conversation_id=conversation, channel="blackhole",
-                    account="main", state=one.state, parts=[{"text": "Алло", "attachments": []}],
-                    part_count=1, created_at=one.sent_at, due_at=one.sent_at,
+                    message_id=one.id, conversation_id=conversation or 0, channel="blackhole",
+                    account="main", state=str(one.state), created_at=one.sent_at,
+                    due_at=one.sent_at, parts=[{"text": "Алло", "attachments": []}], part_count=1,
                 )
             )  # fmt: skip
     page = await signed_in.visit(f"/inbox/{number}?queue=failed&sort=due")
