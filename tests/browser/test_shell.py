@@ -409,3 +409,14 @@ async def test_a_saved_view_keeps_the_days_that_were_chosen(signed_in: Desk) -> 
     await expect(row(page, old)).to_be_visible()
     await expect(page.locator("#filter-before")).to_have_value(day)
     await expect(view).to_have_attribute("aria-current", "page")
+
+
+async def test_a_saved_view_keeps_every_value_of_a_filter(signed_in: Desk) -> None:
+    page = await signed_in.visit("/inbox?queue=all&channel=telegram&channel=sms&sort=oldest")
+
+    await page.locator('[data-command="save-view"]').click()
+    await page.locator("dialog[open] input[type=text]").fill("Два канала")
+    await page.keyboard.press("Enter")
+
+    view = page.locator(".nav a[data-view]")
+    await expect(view).to_have_attribute("href", re.compile("channel=telegram%2Csms"))

@@ -32,9 +32,11 @@ export async function saveView() {
   if (isSupervisor()) fields.push({ name: "shared", kind: "check", label: words.ask.view_shared });
   const given = await ask({ title: words.ask.view, ok: words.ask.view_ok, fields });
   if (!given) return;
-  const query = Object.fromEntries(
-    [...new URLSearchParams(location.search)].filter(([name, value]) => value && !PAGE.includes(name)),
-  );
+  const query = {};
+  for (const [name, value] of new URLSearchParams(location.search)) {
+    // A filter that stands there several times asks for all of its values.
+    if (value && !PAGE.includes(name)) query[name] = name in query ? `${query[name]},${value}` : value;
+  }
   try {
     await api("POST", "saved-views", { name: given.name, query, shared: given.shared ?? false });
     toast(format(words.ask.view_kept, { name: given.name }));
