@@ -6,6 +6,7 @@ from aiohttp import web
 
 from hub.keys import CONNECTORS, SETTINGS
 from hub.phones import browser_sources, phones_of
+from hub.problems import Problem
 from hub.thumbnails import FORMATS
 from hub.views import (
     account,
@@ -30,6 +31,12 @@ from hub.views.phone_words import softphone
 from hub.views.words import words
 from hub.web.pages import SOURCES, TEMPLATES, Page, add_pages
 
+
+async def nowhere(request: web.Request) -> web.StreamResponse:
+    """`GET` of an address that nothing answers at."""
+    raise Problem(404, "not_found", f"There is nothing at {request.path}.")
+
+
 PAGES: tuple[Page, ...] = (
     *signin.PAGES,
     *signin_elsewhere.PAGES,
@@ -46,6 +53,8 @@ PAGES: tuple[Page, ...] = (
     *panel.PAGES,
     *phone.PAGES,
     *front_office.PAGES,
+    # What programs ask says so itself.
+    Page(path="/{address:(?!(api|hooks|static)/).*}", handler=nowhere, role=None),
 )
 
 

@@ -42,6 +42,7 @@ OPEN = {
     "POST /signout",
     "GET /setup", "POST /setup",
     "* /api{rest}",
+    "GET /{address}",  # nothing is there
 }  # fmt: skip
 """What strangers may ask for: each proves itself otherwise, or tells nothing. Think twice before
 you add one."""
