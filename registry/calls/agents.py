@@ -106,6 +106,15 @@ def is_reachable(agent: PhoneAgent, now: datetime) -> bool:
     return bool(agent.device) or (agent.seen_at is not None and agent.seen_at >= now - SILENCE)
 
 
+async def rings_now(session: AsyncSession, agent: PhoneAgent, *, now: datetime) -> bool:
+    """Whether something of one of them rings, and they are signed in still."""
+    there = can_ring(literal(now - SILENCE, UtcTime()), literal(now, UtcTime()))
+    found = await session.exec(
+        select(PhoneAgent.operator_id).where(PhoneAgent.operator_id == agent.operator_id, there)
+    )
+    return found.first() is not None
+
+
 def _has_signed_out(now: ColumnElement[datetime]) -> ColumnElement[bool]:
     """Whether the session is over in which they turned the phone on."""
     goes_on = exists().where(

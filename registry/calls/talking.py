@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.appeals.choices import check_team
 from registry.calls import duty
-from registry.calls.agents import is_reachable
+from registry.calls.agents import rings_now
 from registry.calls.flow import after_room, room_of
 from registry.calls.hearing import HowEnded
 from registry.calls.leaving import (
@@ -139,7 +139,7 @@ async def transfer_to(
     if colleague is None:
         raise NotFound("operator", colleague_id)
     agent = await duty.hold_agent(session, colleague_id, now=now)
-    free = agent.state == duty.AVAILABLE and is_reachable(agent, now)
+    free = agent.state == duty.AVAILABLE and await rings_now(session, agent, now=now)
     if not free or colleague.disabled_at or await live_leg(session, colleague_id) is not None:
         raise NotFree(colleague.name)
     if not announced:

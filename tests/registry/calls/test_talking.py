@@ -10,7 +10,7 @@ from registry.calls.hearing import Anything, Arrived, HowEnded, LegAnswered
 from registry.calls.orders import Dial, Hold, Release
 from registry.calls.script import Queue, Script, Talk
 from registry.calls.switchboard import decision, hear
-from registry.calls.tables import CallBack
+from registry.calls.tables import CallBack, PhoneAgent
 from registry.calls.talking import BeingCalled, NobodyAsked, NotFree, NotTalking, OnTheLine
 from registry.db import Database
 from registry.errors import BadValue, NotFound
@@ -187,7 +187,9 @@ async def test_only_who_is_free_can_be_given_a_caller(exchange: Exchange) -> Non
     silent = await exchange.hires("Silent", device="")
     gone = await exchange.hires("Gone")
     await exchange.disable(gone)
-    for colleague in (away, silent, gone):
+    out = await exchange.hires("Out")  # and nobody has looked at the clock since
+    await exchange.change(PhoneAgent, out, signed_in="a session that is over")
+    for colleague in (away, silent, gone, out):
         for announced in (True, False):
             with pytest.raises(NotFree):
                 await exchange.does(talking.transfer_to, aigul, colleague, announced=announced)
