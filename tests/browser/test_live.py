@@ -9,12 +9,14 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from hub.live.clients import Goodbye
+from registry.accounts import set_health
 from registry.appeals import Change, Priority, change_appeal
 from registry.operators import Principal, Role
 from registry.sessions import end_all_sessions
+from registry.types import AccountKey
 from tests.browser.conftest import OpenContext
 from tests.browser.desk import Desk, employ, lay_out, sign_in
-from tests.browser.looking import Faults
+from tests.browser.looking import Faults, axe
 from tests.browser.served import Served
 
 NEWEST = "/inbox?queue=all&sort=newest"
@@ -176,13 +178,30 @@ async def test_what_lies_beyond_the_rows_that_were_loaded_waits_for_more(
     assert await shown(page) == [*numbers, late]
 
 
+async def say_health(served: Served, health: str) -> None:
+    async with served.hub.database.write() as session:
+        account, now = AccountKey("blackhole", "main"), served.hub.clock()
+        await set_health(session, account, health=health, summary="", cure=None, now=now)
+
+
 async def test_an_empty_list_says_so_until_something_comes(signed_in: Desk) -> None:
     [number] = await lay_out(signed_in.served, [{}])
     page = await followed(signed_in, UNASSIGNED)
     await alter(signed_in.served, number, signed_in.principal, assignee_id=signed_in.operator_id)
-    await expect(page.locator("#list [data-empty]")).to_be_visible()
+    empty = page.locator("#list [data-empty]")
+    await expect(empty).to_contain_text("Not known yet")
     await signed_in.served.write_in()
-    await expect(page.locator("#list [data-empty]")).to_be_hidden()
+    await expect(empty).to_be_hidden()
+    await say_health(signed_in.served, "down")
+    await page.reload()
+    await expect(page.locator("#list li.row")).to_have_count(1)
+    await page.goto(f"{signed_in.served.url}/inbox?queue=mentions&sort=due")
+    await expect(empty).to_contain_text("main: Does not work")
+    await expect(empty).to_contain_text("The last message came at")
+    assert await axe(page) == []
+    await say_health(signed_in.served, "ok")
+    await page.reload()
+    await expect(empty).to_contain_text("All channels work")
 
 
 # --- The open appeal ----------------------------------------------------------------------------

@@ -24,7 +24,7 @@ WHOLE = sorted(
         for page in PAGES
         if page.method == "GET" and page.role is not None and "{" not in page.path
     }
-    - {"/", "/admin", "/inbox/rows"}
+    - {"/", "/admin", "/inbox/rows", "/channels/standing"}
 )
 """Addresses of pages; the rest lead to one, or are pieces of one."""
 

@@ -40,6 +40,7 @@ class AppealQueue extends HTMLElement {
     hear("reload", () => this.reread());
     this.#observer.observe(this.#list, { childList: true });
     showViewers(this);
+    if (!this.querySelector("[data-empty]")?.hidden) this.#tellStanding();
   }
 
   connectedMoveCallback() {}
@@ -206,7 +207,21 @@ class AppealQueue extends HTMLElement {
 
   #showEmpty() {
     const empty = this.querySelector("[data-empty]");
-    if (empty) empty.hidden = this.#list.querySelector(":scope > li") !== null;
+    if (!empty) return;
+    const before = empty.hidden;
+    empty.hidden = this.#list.querySelector(":scope > li") !== null;
+    if (before && !empty.hidden) this.#tellStanding();
+  }
+
+  /** Say how the channels are: a list with nothing in it must not look like one that is broken. */
+  async #tellStanding() {
+    const place = this.querySelector("[data-standing]");
+    try {
+      const html = await fragment("/channels/standing", { signal: this.#over.signal });
+      if (place) place.innerHTML = html;
+    } catch (error) {
+      if (!this.#over.signal.aborted) tell(error);
+    }
   }
 
   // --- Reading anew ---------------------------------------------------------------------------------
