@@ -102,8 +102,8 @@ class Conversation:
     """The contact's, as it was found, or as they write now."""
     language_fixed: bool = False
     """An operator has set it."""
-    nameless: bool = False
-    """Nobody has told the contact's name yet."""
+    name: str | None = None
+    """The contact's, as it was found; None while nobody has told it."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -37,7 +37,7 @@ class _Holder:
     contact_id: int
     language: str | None
     language_fixed: bool
-    nameless: bool
+    name: str | None
 
 
 _Holders: TypeAlias = dict[_Point, _Holder]
@@ -79,7 +79,7 @@ def _people(batch: Batch) -> _People:
 def _remember(batch: Batch, rows: Iterable[Row]) -> None:
     found = {one.id: one for one in batch.conversations.values()}
     for row in rows:
-        channel, account, key, id_, contact_id, appeal_id, last_at, language, fixed, nameless = row
+        channel, account, key, id_, contact_id, appeal_id, last_at, language, fixed, name = row
         if id_ not in found:
             found[id_] = Conversation(
                 id=id_,
@@ -88,7 +88,7 @@ def _remember(batch: Batch, rows: Iterable[Row]) -> None:
                 last_inbound_at=None if last_at is None else from_stored(last_at),
                 language=language,
                 language_fixed=bool(fixed),
-                nameless=bool(nameless),
+                name=name,
             )
         # Under another name in the same batch it is the same one all the same.
         batch.conversations[channel, account, key] = found[id_]
@@ -125,7 +125,7 @@ def _open_conversations(batch: Batch, missing: Sequence[Address], people: _Peopl
                     contact_id,
                     language=holder.language,
                     language_fixed=holder.language_fixed,
-                    nameless=holder.nameless,
+                    name=holder.name,
                 )
     if renamed:
         yield from _note_people(batch)
@@ -238,7 +238,7 @@ def _add_contacts(batch: Batch, senders: Sequence[Sender], holders: _Holders) ->
                 contact_id,
                 language=language_of(sender),
                 language_fixed=False,
-                nameless=sender.name is None,
+                name=sender.name,
             )
     lost = [row for row in offered if row[0] not in ours]
     if lost:
@@ -248,8 +248,8 @@ def _add_contacts(batch: Batch, senders: Sequence[Sender], holders: _Holders) ->
 
 
 def _learn(holders: _Holders, rows: Iterable[Row]) -> None:
-    for scheme, value, id_, contact_id, language, fixed, nameless in rows:
-        holders[scheme, value] = _Holder(id_, contact_id, language, bool(fixed), bool(nameless))
+    for scheme, value, id_, contact_id, language, fixed, name in rows:
+        holders[scheme, value] = _Holder(id_, contact_id, language, bool(fixed), name)
 
 
 def _note_people(batch: Batch) -> Steps:
@@ -265,7 +265,7 @@ def _note_people(batch: Batch) -> Steps:
         for point in sender.also:
             row = (new_id(), conversation.contact_id, *_pair(point), batch.now)
             points.setdefault(_pair(point), row)
-        if conversation.nameless and sender.name:
+        if conversation.name is None and sender.name:
             names.setdefault(conversation.contact_id, sender.name)
     if points:
         yield sql.ADD_POINTS, [points[key] for key in sorted(points)]

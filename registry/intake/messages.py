@@ -141,9 +141,7 @@ def _place(batch: Batch, index: int, item: Written, rows: Rows, albums: _Albums)
         appeal = appeal_for(batch, conversation, item, rows, language=told)
         message_id, appeal_id, number = new_id(), appeal.id, appeal.number
         rows.messages.append(
-            message_row(
-                message_id, conversation.id, appeal_id, item, language=language, now=batch.now
-            )
+            message_row(message_id, conversation, appeal_id, item, language=language, now=batch.now)
         )
         rows.arrivals.append((message_id, appeal, conversation.contact_id, incoming))
         growth = rows.grow(appeal_id)

@@ -117,7 +117,7 @@ def write(batch: Batch, rows: Rows) -> Steps:
 
 def message_row(
     id_: int,
-    conversation_id: int,
+    conversation: Conversation,
     appeal_id: int,
     item: Written,
     *,
@@ -127,12 +127,12 @@ def message_row(
     """A message as it is stored; an echo of ours has been sent already."""
     if isinstance(item, Echo):
         return (
-            id_, appeal_id, conversation_id, "out", item.text, "", item.sent_at, 0, now,
+            id_, appeal_id, conversation.id, "out", item.text, "", item.sent_at, 0, now,
             None, None, None, False, "sent", item.sent_at, None,
         )  # fmt: skip
-    author = item.sender.name or item.sender.point.value
+    author = item.sender.name or conversation.name or item.sender.point.value
     return (
-        id_, appeal_id, conversation_id, "in", item.text, author, item.sent_at, item.sequence, now,
+        id_, appeal_id, conversation.id, "in", item.text, author, item.sent_at, item.sequence, now,
         item.reply_to, item.origin, item.group, item.unreadable, None, None,
         language,
     )  # fmt: skip

@@ -6,7 +6,7 @@ CONVERSATIONS = Statement(
     """
     SELECT c.channel, c.account, c.key, c.id, coalesce(p.merged_into_id, c.contact_id),
       c.appeal_id, c.last_inbound_at,
-      p.language, p.language_fixed, p.name IS NULL
+      p.language, p.language_fixed, p.name
     FROM {rows} JOIN conversations c
       ON c.channel = r.channel AND c.account = r.account AND c.key = r.key
     JOIN contacts p ON p.id = c.contact_id
@@ -117,7 +117,7 @@ RECENT_APPEALS = Statement(
 POINTS = Statement(
     """
     SELECT p.scheme, p.value, p.id, coalesce(c.merged_into_id, p.contact_id), c.language,
-      c.language_fixed, c.name IS NULL
+      c.language_fixed, c.name
     FROM {rows} JOIN contact_points p ON p.scheme = r.scheme AND p.value = r.value
     JOIN contacts c ON c.id = p.contact_id
     """,

@@ -71,6 +71,15 @@ async def test_a_name_that_is_told_becomes_the_contacts_and_the_authors(
     assert await names(database) == (("Айгүл Сейтқали", "Айгүл Сейтқали"),)
 
 
+async def test_what_they_write_later_is_theirs_by_that_name(
+    database: Database, clock: FakeClock
+) -> None:
+    async with running(database, Registrar("Айгүл"), clock) as introductions:
+        await write_in(database, introductions, "1")
+        await write_in(database, introductions, "2")
+    assert await names(database) == (("Айгүл", "Айгүл"), ("Айгүл", "Айгүл"))
+
+
 async def test_nobody_is_asked_for_twice_in_a_day(database: Database, clock: FakeClock) -> None:
     registrar = Registrar(None, "Айгүл")
     async with running(database, registrar, clock) as introductions:
