@@ -121,6 +121,7 @@ READ = 1000
 _WORDS = table("search_words", column("rowid", Id))
 
 
+@lru_cache(256)
 def _among_newest(wanted: Wanted, viewer: Principal | None, limit: int) -> Select[int]:
     """The statement that looks for a page of a common word where it is: everywhere."""
     id_ = col(models.SearchDocument.appeal_id)
