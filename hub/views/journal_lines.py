@@ -29,6 +29,8 @@ def sentence(
         said = told(entry.data, names, moment)
     elif entry.event in {"appeal.changed", "appeal.term_restarted"}:
         said = "; ".join(changes(entry.data, names, moment))
+        if said and (reason := entry.data.get("reason")):
+            said = f"{said} ({plain(reason)})"
     elif entry.event == "appeal.change_undone":
         said = _("undone") + ": " + "; ".join(changes(entry.data, names, moment))
     elif entry.event.startswith("contact."):

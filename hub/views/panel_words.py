@@ -8,6 +8,12 @@ def panel_words() -> dict[str, str]:
     return {
         "copied": _("Copied"),
         "kind": _("Kind"),
+        "deadline": _("Deadline"),
+        "deadline_at": _("Day and time"),
+        "deadline_by_hand": _("At another time"),
+        "deadline_by_rules": _("As category and calendar have it"),
+        "reason": _("Why"),
+        "reason_hint": _("Needed for a later deadline; the journal keeps it."),
         "renamed": _("Renamed"),
         "language": _("What they speak"),
         "as_they_write": _("as they write"),

@@ -1,6 +1,7 @@
 """The panel beside the thread, as an operator reads and changes it."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 from playwright.async_api import Page, Route, expect
@@ -13,7 +14,7 @@ from registry.search.following import catch_up
 from registry.types import ContactPoint
 from tests.browser.conftest import OpenContext
 from tests.browser.desk import ALL, Desk, employ, lay_out, sign_in
-from tests.browser.looking import axe, ready, shot
+from tests.browser.looking import Faults, axe, ready, shot
 from tests.registry.samples import RULES
 
 PHONE = ContactPoint("tel", "+77011234567")
@@ -200,6 +201,38 @@ async def test_the_appeal_is_described_where_it_is_shown(signed_in: Desk) -> Non
     await expect(page.locator('[data-shows="address"]')).to_have_text("Төле би көшесі, 59")
     kept = await signed_in.appeal(number)
     assert (kept.kind, kept.address) == ("complaint", "Төле би көшесі, 59")
+
+
+async def test_a_supervisor_extends_a_deadline_with_a_reason_and_takes_that_back(
+    signed_in: Desk, faults: Faults
+) -> None:
+    faults.allow(r"400 \(Bad Request\)")
+    [number] = await lay_out(signed_in.served, [{}])
+    before = (await signed_in.appeal(number)).due_at
+    assert before is not None
+    wanted = (before + timedelta(days=7)).replace(second=0, microsecond=0)
+    page = await open_panel(signed_in, number)
+
+    async def ask(reason: str) -> None:
+        await page.locator('#panel [data-command="deadline"]').click()
+        at = wanted.astimezone(RULES.zone).strftime("%Y-%m-%dT%H:%M")
+        await page.get_by_label("Day and time").fill(at)
+        await page.get_by_label("Why").fill(reason)
+        await page.keyboard.press("Enter")
+
+    await ask("")
+    await expect(page.locator(".toast.bad")).to_contain_text("with a reason")
+    await ask("Сараптама керек")
+    done = page.locator(".toast").filter(has_text="Deadline changed")
+    await expect(done).to_be_visible()
+    kept = await signed_in.appeal(number)
+    assert (kept.due_at, kept.due_fixed) == (wanted, True)
+    await expect(page.locator("#panel-journal")).to_contain_text("Сараптама керек")
+    assert await axe(page) == []
+    await done.get_by_role("button", name="Undo").click()
+    shown = page.locator('#panel [data-command="deadline"] time')
+    await expect(shown).to_have_attribute("datetime", before.isoformat())
+    assert (await signed_in.appeal(number)).due_at == before
 
 
 async def test_all_that_happened_is_told_with_who_did_it(signed_in: Desk) -> None:

@@ -1,9 +1,10 @@
 // The panel beside the thread: it shows what the server has of a person and an appeal, and changes it.
 import { api, apiWithUndo, fragment, tell } from "./api.js";
-import { change, spread } from "./changing.js";
+import { change, isSupervisor, spread } from "./changing.js";
 import { ask, confirm } from "./dialogs.js";
 import { command } from "./keys.js";
 import { pickPerson } from "./person-picker.js";
+import { inputValue, momentOf, now } from "./times.js";
 import { toast } from "./toasts.js";
 import { format, words } from "./words.js";
 
@@ -283,11 +284,38 @@ async function askKind() {
   await refresh();
 }
 
+/** Another deadline than category and calendar give it, or theirs again: a supervisor's right. */
+async function askDeadline() {
+  const { number, due } = body().dataset;
+  const texts = said();
+  const given = await ask({
+    title: texts.deadline,
+    fields: [
+      {
+        name: "by", kind: "choice", label: texts.deadline, value: "hand",
+        options: [{ value: "hand", label: texts.deadline_by_hand }, { value: "rules", label: texts.deadline_by_rules }],
+      },
+      {
+        name: "moment", kind: "moment", label: texts.deadline_at, required: true,
+        value: inputValue(due ? Date.parse(due) : now()), when: { by: "hand" },
+      },
+      { name: "reason", kind: "text", label: texts.reason, hint: texts.reason_hint },
+    ],
+  });
+  if (!given) return;
+  const due_at = given.moment ? new Date(momentOf(given.moment)).toISOString() : null;
+  await change([number], { due_at, reason: given.reason }, words.said.deadline);
+  await refresh();
+}
+
 if (panel) {
   panel.addEventListener("click", (event) => clicked(event).catch(tell));
   panel.addEventListener("submit", submitted);
   panel.addEventListener("keydown", pressed);
   command("kind", { group: "appeal", when: () => body() !== null, run: () => askKind().catch(tell) });
+  command("deadline", {
+    group: "appeal", when: () => body() !== null && isSupervisor(), run: () => askDeadline().catch(tell),
+  });
   command("address", {
     group: "appeal",
     when: () => body() !== null,

@@ -43,6 +43,11 @@ def turn(after: Any, before: Any = None) -> dict[str, Any]:
         ("appeal.changed", {"team": turn("roads")}, "Dana: team: Roads department"),
         ("appeal.changed", {"assignee": turn("7")}, "Dana: assigned to Dana"),
         ("appeal.changed", {"assignee": turn(None, "7")}, "Dana: released by Dana"),
+        (
+            "appeal.changed",
+            {"due_at": turn("2026-03-02T04:00:00+00:00"), "reason": "Экспертиза керек"},
+            "Dana: deadline: 02.03 04:00 (Экспертиза керек)",
+        ),
         ("appeal.changed", {"address": turn(None, "Абай 10")}, "Dana: address removed"),
         ("appeal.changed", {"kind": turn("complaint")}, "Dana: kind: Complaint"),
         ("appeal.changed", {"duplicate_of": turn("ALM-1")}, "Dana: duplicate of: ALM-1"),
