@@ -4,11 +4,13 @@ The provider is the tests' exchange. In a browser its SDK is replaced by one wit
 events, which the test lets ring; what it was asked is in `window.sdk`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from playwright.async_api import BrowserContext, Page, Route
 
+from registry.current_office import Office
 from registry.intake import accept
+from registry.office_calendar import DAY_MINUTES, Hours
 from tests.browser.desk import Desk
 from tests.registry.calls.exchange import Exchange, Side
 from tests.registry.calls.lines import ringing
@@ -100,6 +102,12 @@ class Telephone:
         """What the SDK was asked to do."""
         done: list[str] = await self.page.evaluate("sdk.did")
         return done
+
+
+def never_closed(office: Office) -> Office:
+    """The office, but that whoever tests it at night is answered too."""
+    always = (Hours(0, DAY_MINUTES),) * 7
+    return replace(office, calendar=replace(office.calendar, hours=always))
 
 
 async def replace_sdk(context: BrowserContext) -> None:
