@@ -12,10 +12,11 @@ from hub.web.pages import POLICY
 from registry.calls.agents import set_device, set_state
 from registry.calls.switchboard import decision
 from registry.models import Message
+from registry.sessions import end_all_sessions
 from tests.browser.conftest import Serve
 from tests.browser.desk import Desk, employ, lay_out, sign_in
 from tests.browser.looking import Faults, axe, ready, shot, visit
-from tests.browser.telephone import CALLER, Telephone, replace_sdk
+from tests.browser.telephone import CALLER, Telephone, never_closed, replace_sdk
 from tests.registry.calls.exchange import Exchange
 
 NAME = "Айгүл Сейтқали"
@@ -29,7 +30,7 @@ async def telephone(serve: Serve, context: BrowserContext) -> AsyncIterator[Tele
         principal = await employ(hub, "Дана Серікқызы", language="en")
         await sign_in(hub, context, principal)
         desk = Desk(hub, await context.new_page(), principal)
-        exchange = Exchange(hub.hub.database, office=hub.hub.office.office)
+        exchange = Exchange(hub.hub.database, office=never_closed(hub.hub.office.office))
         exchange.now = hub.hub.clock()
         yield Telephone(desk, exchange)
         await desk.page.close()  # before the hub: it would ask what has changed
@@ -212,6 +213,21 @@ async def test_a_caller_is_given_to_a_colleague_who_is_asked_first(telephone: Te
     await expect(strip).to_contain_text("Асет Нұрлан has joined")
     await strip.get_by_role("button", name="Hand over").click()
     await expect(strip).to_have_attribute("data-stage", "wrap_up")
+
+
+async def test_whoever_is_signed_out_talks_to_the_end_and_then_nothing_rings_there(
+    telephone: Telephone, faults: Faults
+) -> None:
+    faults.allow("401")
+    page = await talk(telephone)
+    hub = telephone.desk.served.hub
+    async with hub.database.write() as session:
+        await end_all_sessions(session, telephone.desk.operator_id, now=hub.clock())
+    await expect(page.locator(".toast")).to_contain_text("signed out")
+    assert await telephone.did() == ["accept"]
+    await page.evaluate("sdk.call.emit('disconnect', sdk.call)")
+    await expect(page.locator("html")).not_to_have_attribute("data-phone-ready", "")
+    assert await telephone.did() == ["accept", "destroy"]
 
 
 async def test_a_provider_that_does_not_answer_is_told_of_with_the_cure(

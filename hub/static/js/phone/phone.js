@@ -8,7 +8,7 @@ import { format, words } from "../words.js";
 import * as bar from "./bar.js";
 import * as card from "./card.js";
 import "./clock.js";
-import { CannotRing, media, standBy, tellDevice, turnOff, turnOn } from "./softphone.js";
+import { CannotRing, media, retire, standBy, tellDevice, turnOff, turnOn } from "./softphone.js";
 import { act, follow, isBrowser, isOn, state, withCall } from "./state.js";
 import * as strip from "./strip.js";
 
@@ -217,6 +217,7 @@ function listen() {
   document.addEventListener("tereze:phone", shown);
   document.addEventListener("tereze:placed", () => state() && bar.show(state()));
   document.addEventListener("tereze:media", strip.showMedia);
+  document.addEventListener("tereze:signed-out", retire);
   document.addEventListener("tereze:phone-error", () => toast(said().lost, { kind: "bad" }));
   addEventListener("click", stay);
   strip.listen();

@@ -45,6 +45,8 @@ let call = null;
 let wanted = null;
 /** The call that somebody has answered, though the device does not ring yet. */
 let timer = 0;
+let isOver = false;
+/** Whoever had this telephone is signed out. */
 
 function tell(change) {
   tabs?.postMessage({ media: { ...media, ...change } });
@@ -81,6 +83,12 @@ export function standBy(isNeeded) {
     start().catch(() => {});
     return until;
   });
+}
+
+/** Nobody is signed in here any more: a pass that is good still rings nothing. Who talks goes on. */
+export function retire() {
+  isOver = true;
+  if (!media.talks) turnOff();
 }
 
 /** Calls ring elsewhere from now on, or nowhere. */
@@ -204,6 +212,7 @@ function rings(incoming) {
     if (call !== incoming) return;
     call = wanted = null;
     tell({ rings: false, talks: false, muted: false });
+    if (isOver) turnOff();
   };
   incoming.on("accept", () => tell({ rings: false, talks: true }));
   incoming.on("mute", (muted) => tell({ muted }));
