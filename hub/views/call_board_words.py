@@ -17,6 +17,13 @@ STATES = {
     "wrap_up": deferred("Writes it down"),
     "away": deferred("Away"),
 }
+COUNTED = {
+    "available": deferred("available"),
+    "busy": deferred("on the line"),
+    "wrap_up": deferred("writing down"),
+    "away": deferred("away"),
+}
+"""Beside how many are so: words that go with any number."""
 ICONS = {
     "available": "circle-check",
     "ringing": "phone-incoming",

@@ -119,6 +119,15 @@ def _said_as_it_is(language: str, message: str) -> Markup:
     return Markup(_CATALOGUES[language].gettext(message)) % ()  # noqa: S704  our own text
 
 
+# --- Numbers --------------------------------------------------------------------------------------
+
+
+def tenths(number: float) -> str:
+    """The number with one decimal, as the language in use writes it: 1,5, and 1.5 in English."""
+    said = f"{number:.1f}"
+    return said if current() == "en" else said.replace(".", ",")
+
+
 # --- Times ----------------------------------------------------------------------------------------
 
 

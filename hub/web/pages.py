@@ -103,7 +103,11 @@ def environment(found_everywhere: Mapping[str, Any]) -> Environment:
     )
     i18n.install(env)
     env.globals.update(
-        icon=icon, static_url=static_url, languages=i18n.NAMES, language=i18n.current
+        icon=icon,
+        static_url=static_url,
+        languages=i18n.NAMES,
+        language=i18n.current,
+        tenths=i18n.tenths,
     )
     env.globals.update(found_everywhere)
     env.filters["compact_json"] = compact_json

@@ -51,6 +51,12 @@ def test_a_template_says_messages_and_escapes_what_it_puts_into_them() -> None:
     assert page.render(name="<b>") == "zyx of &lt;b&gt;|zyx|3 zyxes|100% zyx|zyx here"
 
 
+def test_a_decimal_is_written_as_the_language_writes_it() -> None:
+    for language, written in (("ru", "1,5"), ("kk", "1,5"), ("en", "1.5")):
+        with i18n.use(language):
+            assert i18n.tenths(1.52) == written
+
+
 def test_times_are_those_of_the_zone() -> None:
     at = datetime(2026, 3, 2, 20, 5, tzinfo=UTC)
 

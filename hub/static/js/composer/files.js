@@ -3,6 +3,8 @@ import { Problem, api } from "../api.js";
 import { icon } from "../icons.js";
 import { format, words } from "../words.js";
 
+const tenths = new Intl.NumberFormat(document.documentElement.lang, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
 /** What is attached, as uploads of the hub. */
 export class Files {
   #list;
@@ -174,6 +176,6 @@ function accepts(types, mime) {
 
 function bytes(size) {
   if (size === undefined || size === null) return "";
-  if (size >= 1_048_576) return `${(size / 1_048_576).toFixed(1)} ${words.units.MB}`;
+  if (size >= 1_048_576) return `${tenths.format(size / 1_048_576)} ${words.units.MB}`;
   return `${Math.max(1, Math.round(size / 1024))} ${words.units.KB}`;
 }
