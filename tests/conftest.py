@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web_app
 from argon2 import PasswordHasher
 from blockbuster import BlockBuster
 from jinja2 import BytecodeCache, Environment
@@ -237,9 +238,13 @@ def _templates_are_compiled_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _the_collector_looks_at_what_is_new() -> Iterator[None]:
-    """Else it goes through what pytest, and every test before, has made, time and again."""
-    yield
+def _the_collector_looks_at_what_is_new() -> None:
+    """Else it goes through what pytest, and every test before, has made, time and again.
+
+    aiohttp remembers the middlewares of a thousand routes, each with its application, and so with
+    the whole hub of a test that is over.
+    """
+    web_app._cached_build_middleware.cache_clear()
     gc.collect()
     gc.freeze()
 
