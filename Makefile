@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# What Python has compiled it keeps: tests start it hundreds of times.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup run test check lint bench lock new-channel reference catalogues prompts screenshots clean
 
