@@ -374,3 +374,33 @@ async def test_every_call_is_heard_once_one_wishes_it_and_urgent_ones_alone_agai
         await page.locator("#menu-me [data-command=calls]").click()
         await expect(page.locator(".toast").last).to_contain_text(said)
         assert (await signed_in.preferences()).get("sounds") is wanted
+
+
+async def test_each_key_of_the_appeal_asks_what_it_is_for(signed_in: Desk) -> None:
+    (number,) = await lay_out(signed_in.served, [{}])
+    page = await signed_in.visit()
+    await focus(page, number)
+    for key, asked in (
+        ("a", "Assign or transfer"), ("e", "Resolve"), ("Alt+e", "Resolve"), ("z", "Snooze"),
+        ("Alt+m", "Snooze"), ("s", "Status"), ("p", "Priority"), ("y", "Category"),
+        ("d", "District"), ("t", "Tags"), ("l", "Language of the appeal"),
+    ):  # fmt: skip
+        await page.keyboard.press(key)
+        await expect(question(page).get_by_role("heading")).to_have_text(asked)
+        await page.keyboard.press("Escape")
+        await expect(question(page)).to_be_hidden()
+        await focus(page, number)
+
+
+async def test_an_appeal_is_resolved_and_the_next_one_taken_with_one_key(signed_in: Desk) -> None:
+    held = {"assignee_id": signed_in.operator_id}
+    number, following = await lay_out(signed_in.served, [held, {}])
+    page = await signed_in.visit()
+    await focus(page, number)
+    await page.keyboard.press("Shift+E")
+    await question(page).get_by_label("Answered").check()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#appeal-title")).to_contain_text(following)
+    resolved, taken = await signed_in.appeal(number), await signed_in.appeal(following)
+    assert (resolved.status, resolved.outcome) == ("resolved", "answered")
+    assert taken.assignee_id == signed_in.operator_id

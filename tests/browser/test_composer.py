@@ -268,3 +268,45 @@ async def test_a_file_that_the_channel_would_refuse_does_not_travel(desk: Desk) 
     await expect(page.locator("[data-send]")).to_be_disabled()
     await page.locator(".uploads li button").click()
     await expect(page.locator("[data-send]")).to_be_enabled()
+
+
+GIVE = """(kind) => {
+  const data = new DataTransfer();
+  const pdf = new Uint8Array([0x25, 0x50, 0x44, 0x46, 0x2d]);
+  data.items.add(new File([pdf], `${kind}.pdf`, { type: "application/pdf" }));
+  const usual = { bubbles: true, cancelable: true };
+  const event = kind === "paste"
+    ? new ClipboardEvent("paste", { ...usual, clipboardData: data })
+    : new DragEvent("drop", { ...usual, dataTransfer: data });
+  document.querySelector(kind === "paste" ? "#draft" : ".log").dispatchEvent(event);
+}"""
+"""A file as a hand brings it: pasted into the text, dropped anywhere on the thread."""
+
+
+async def test_files_come_by_pasting_and_dropping_and_are_seen_to_travel(desk: Desk) -> None:
+    page, _, telegram = await opened(desk)
+    go = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await go.wait()
+        await route.continue_()
+
+    await page.route("**/api/v1/uploads", late)
+    for kind in ("paste", "drop"):
+        await page.evaluate(GIVE, kind)
+    files = page.locator(".uploads li")
+    await expect(files).to_have_count(2)
+    await expect(files.locator("progress").first).to_be_visible()
+    await expect(page.locator("[data-send]")).to_be_disabled()
+    go.set()
+    await expect(files.locator("progress").first).to_be_hidden()
+    await page.locator("#draft").press("Control+Enter")
+    await telegram.until(lambda: sum(len(one.files) for one in telegram.sent) == 2)
+
+
+async def test_a_reply_in_another_language_than_the_citizens_is_warned_of(desk: Desk) -> None:
+    page, _, _ = await opened(desk)
+    await page.locator("#draft").fill("Здравствуйте! Бригада уже выехала, ждите её до вечера.")
+    await expect(page.locator("[data-warning]")).to_be_visible()
+    await page.locator("#draft").fill("Сәлеметсіз бе! Бригада жолға шықты, кешке дейін жетеді.")
+    await expect(page.locator("[data-warning]")).to_be_hidden()

@@ -353,3 +353,52 @@ async def test_an_operator_is_called_to_what_is_given_to_them(signed_in: Desk) -
     await expect(called).to_contain_text("Айгерім")
     await called.get_by_role("link").click()
     await expect(page.locator("#appeal-title")).to_contain_text(number)
+
+
+LISTENING = """
+document.hasFocus = () => false;
+const note = (what) => {
+  const { dataset } = document.documentElement;
+  dataset.noted = [dataset.noted, what].join(" ").trim();
+};
+const Real = OscillatorNode;
+window.OscillatorNode = class extends Real {
+  constructor(context, options) { super(context, options); note(options.frequency); }
+};
+window.Notification = class {
+  static permission = "granted";
+  constructor(title, { tag }) { note(tag); }
+  close() {}
+};
+"""
+"""Notes what a tab sounds, and of what it notifies; none of the tabs is in use."""
+
+
+async def test_of_several_tabs_one_sounds_what_is_urgent_and_notifies_of_it(
+    signed_in: Desk,
+) -> None:
+    plain, *urgent = await lay_out(
+        signed_in.served, [{}, {"priority": "urgent"}, {"priority": "urgent"}]
+    )
+    await signed_in.page.context.add_init_script(LISTENING)
+    first = await followed(signed_in)
+    second = await signed_in.page.context.new_page()
+    await Desk(signed_in.served, second, signed_in.principal).visit(NEWEST)
+    giver = await employ(signed_in.served, "Ерлан")
+    for page in (first, second):
+        await page.locator("#list-title").click()  # until then a browser lets nothing be heard
+
+    async def give(number: str) -> None:
+        await alter(signed_in.served, number, giver, assignee_id=signed_in.operator_id)
+        await expect(row(second, number).locator(".assignee")).to_have_count(1)
+
+    await give(plain)
+    await give(urgent[0])
+    noted = re.compile(rf"^880 660 880 assigned {urgent[0]}$")
+    await expect(first.locator("html")).to_have_attribute("data-noted", noted)
+    assert await second.locator("html").get_attribute("data-noted") is None
+
+    await first.close()
+    await give(urgent[1])
+    noted = re.compile(rf"^880 660 880 assigned {urgent[1]}$")
+    await expect(second.locator("html")).to_have_attribute("data-noted", noted)

@@ -1,10 +1,11 @@
 """The thread, in a browser: what stands in it, how a long one is read, and who has seen it."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 from sqlmodel import select
 
 from registry.ids import new_id
@@ -73,6 +74,7 @@ async def test_a_long_thread_is_read_from_its_newest_end_a_page_at_a_time(
 
     await expect(messages).to_have_count(50)
     await expect(page.locator("#unread + .message")).to_contain_text("бүгін 37")
+    assert await page.locator(".message.follows").count() > 10  # of one person, within minutes
     begins = yesterday.astimezone(ZoneInfo("Asia/Almaty")).strftime("%d.%m.%Y")
     await expect(page.locator(".day").first).to_have_text(begins)
     await page.locator(".log").evaluate("(log) => log.scrollTo({ top: 0 })")
@@ -162,3 +164,28 @@ async def test_quotes_edits_and_what_was_deleted_or_cannot_be_shown_are_told(
     await expect(page.locator(".message .file")).to_contain_text("Асан, +7 701 000 00 00")
     await shot(page, "thread-kinds")
     assert await axe(page) == []
+
+
+async def test_an_answer_that_comes_late_covers_nothing_that_was_opened_since(
+    signed_in: Desk,
+) -> None:
+    slow, quick = await lay_out(signed_in.served, [{"name": "Баяу"}, {"name": "Жылдам"}])
+    page = await signed_in.visit()
+    go = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        answer = await route.fetch()
+        await go.wait()
+        await route.fulfill(response=answer)
+
+    await page.route(f"**/appeals/{slow}/thread", late)
+    async with page.expect_request(f"**/appeals/{slow}/thread") as asked:
+        await page.locator(f'[data-number="{slow}"] .row-link').click()
+    await page.locator(f'[data-number="{quick}"] .row-link').click()
+    await expect(page.locator("#appeal-title")).to_contain_text("Жылдам")
+    go.set()
+    request = await asked.value
+    assert request.failure == "net::ERR_ABORTED"
+    await expect(page.locator("#appeal-title")).to_contain_text("Жылдам")
+    await expect(page.locator("main")).to_have_attribute("data-open-appeal", quick)
+    await page.unroute_all(behavior="wait")
