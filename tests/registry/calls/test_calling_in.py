@@ -8,6 +8,8 @@ from sqlalchemy import update
 from registry.calls.tables import CallBack
 from registry.db import Database
 from registry.models import Contact
+from registry.office import change_setting
+from registry.office_shapes import Announcement
 from tests.registry.calls.exchange import Exchange
 from tests.registry.calls.lines import call_backs, rings
 from tests.registry.offices import almaty
@@ -137,6 +139,20 @@ async def test_who_waits_at_closing_time_is_served_and_who_comes_then_is_not(
     dana = await exchange.hires("Dana")
     await exchange.answers(dana)
     assert len(exchange.in_room(early)) == 1
+
+
+async def test_an_announcement_falls_silent_at_the_moment_that_was_set(exchange: Exchange) -> None:
+    until = exchange.now + timedelta(seconds=2)
+    outage = Announcement(on=True, until=until, texts={"ru": "Нет воды на Абая."})
+    async with exchange.database.write() as session:
+        await change_setting(session, outage, actor="system", now=exchange.now)
+    heard = []
+    for number in (NUMBER, OTHER):
+        exchange.now = until if heard else until - timedelta(seconds=1)
+        side = await exchange.rings(number)
+        await exchange.presses(side, "2")
+        heard.append("announcement" in side.said)
+    assert heard == [True, False]
 
 
 async def test_the_language_of_the_last_call_is_spoken_at_once(exchange: Exchange) -> None:
