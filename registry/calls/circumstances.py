@@ -1,6 +1,7 @@
 """What a caller's path depends on besides the call: the office, the queue, and who they are."""
 
 from datetime import datetime
+from itertools import takewhile
 
 from sqlalchemy import exists
 from sqlalchemy import text as sql
@@ -11,7 +12,7 @@ from registry.appeals.changes import Priority
 from registry.calls.estimate import estimate, handling_times
 from registry.calls.flow import Facts, ToFollow
 from registry.calls.hearing import Pressed, Waits
-from registry.calls.matching import Waiting, who_is_on, who_waits
+from registry.calls.matching import who_is_on, who_waits
 from registry.calls.steps import START, WAIT
 from registry.calls.tables import Call
 from registry.calls.texting import can_text
@@ -48,25 +49,11 @@ async def _queue(
     session: AsyncSession, call: Call, *, now: datetime
 ) -> tuple[int, int, float | None]:
     """How many are served before them, by how many, and in how many seconds it is their turn."""
-    ahead = _ahead(await who_waits(session, now=now), call)
-    agents_on = await who_is_on(session, call.language, call.team)
+    queue = await who_waits(session, now=now)
+    before = list(takewhile(lambda one: one.call_id != call.id, queue))
+    agents_on, ahead = await who_is_on(session, call, before)
     handling = await handling_times(session, now=now)
     return ahead, agents_on, estimate(ahead, handling, agents_on=agents_on)
-
-
-def _ahead(queue: list[Waiting], call: Call) -> int:
-    """How many are served before them who may need the same operators."""
-    ahead = 0
-    for one in queue:
-        if one.call_id == call.id:
-            break
-        if _meet(one.language, call.language) and _meet(one.team, call.team):
-            ahead += 1
-    return ahead
-
-
-def _meet(one: str | None, other: str | None) -> bool:
-    return one is None or other is None or one == other
 
 
 async def _remembered(session: AsyncSession, call: Call) -> str | None:

@@ -84,12 +84,17 @@ async def planned(session: AsyncSession, *, now: datetime) -> list[Pair]:
     return pairs
 
 
-async def who_is_on(session: AsyncSession, language: str | None, team: str | None) -> int:
-    """How many take such calls, whatever they are doing just now."""
+async def who_is_on(
+    session: AsyncSession, call: Call, before: Collection[Waiting]
+) -> tuple[int, int]:
+    """How many take such a call, whatever they are doing just now, and how many of those who wait
+    `before` it they take as well."""
     await session.flush()
     on = [AtWork(*row) for row in await (await session.connection()).execute(_ON)]
-    teams = await _teams_of(session, on, {team})
-    return sum(takes(one, language, team, teams) for one in on)
+    teams = await _teams_of(session, on, {call.team, *(one.team for one in before)})
+    theirs = [one for one in on if takes(one, call.language, call.team, teams)]
+    ahead = sum(any(takes(one, w.language, w.team, teams) for one in theirs) for w in before)
+    return len(theirs), ahead
 
 
 def takes(

@@ -146,7 +146,7 @@ async def test_an_announcement_falls_silent_at_the_moment_that_was_set(exchange:
     outage = Announcement(on=True, until=until, texts={"ru": "Нет воды на Абая."})
     async with exchange.database.write() as session:
         await change_setting(session, outage, actor="system", now=exchange.now)
-    heard = []
+    heard: list[bool] = []
     for number in (NUMBER, OTHER):
         exchange.now = until if heard else until - timedelta(seconds=1)
         side = await exchange.rings(number)
@@ -185,6 +185,21 @@ async def test_who_waits_hears_their_place_again_as_it_changes(exchange: Exchang
     await exchange.passes(45)
     await exchange.presses(side, "")
     assert "position_1" in side.said
+
+
+@pytest.mark.parametrize(
+    ("languages", "place"), [([], "position_2"), (["ru"], "position_1")], ids=["all", "theirs"]
+)
+async def test_whoever_waits_before_is_counted_who_waits_for_the_same_operators(
+    exchange: Exchange, languages: list[str], place: str
+) -> None:
+    for n, speaks in enumerate((languages, ["kk"])):
+        operator = await exchange.hires(f"Operator{n}", languages=speaks)
+        await exchange.waits(f"+7701000001{n}", language="21"[n])
+        await exchange.answers(operator)
+    await exchange.waits(OTHER, language="1")
+    side = await exchange.waits(NUMBER, language="2")
+    assert place in side.said
 
 
 async def test_who_waits_while_nobody_takes_calls_is_told_so(exchange: Exchange) -> None:
