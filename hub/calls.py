@@ -17,7 +17,8 @@ from registry.calls.hearing import LegAnswered, LegEnded, OnHold, Pressed, Recor
 from registry.calls.prompt_words import MUSIC, NO_LANGUAGE
 from registry.calls.prompts import CurrentPrompts, spoken
 from registry.calls.script import HangUp, Line, Music, Script
-from registry.calls.switchboard import hear
+from registry.calls.steps import TEXT_KEY
+from registry.calls.switchboard import Next, decide
 from registry.current_office import CurrentOffice
 from registry.db import Database
 from registry.errors import Unavailable
@@ -55,8 +56,8 @@ async def listen(envelope: Envelope, phone: Phones, switchboard: Switchboard) ->
     """
     try:
         async with asyncio.timeout(PATIENCE):
-            script = await _next(envelope, phone, switchboard)
-            return None if script is None else await _said(script, phone, switchboard)
+            following = await _next(envelope, phone, switchboard)
+            return await _said(following, phone, switchboard)
     except TimeoutError:
         raise Unavailable("The switchboard does not answer in time.") from None
     except Unavailable:
@@ -66,15 +67,15 @@ async def listen(envelope: Envelope, phone: Phones, switchboard: Switchboard) ->
         raise Unavailable("The switchboard failed.") from error
 
 
-async def _next(envelope: Envelope, phone: Phones, switchboard: Switchboard) -> Script | None:
+async def _next(envelope: Envelope, phone: Phones, switchboard: Switchboard) -> Next:
     now = switchboard.clock()
     try:
         heard = phone.hear(envelope)
     except Malformed as error:
         await _bury(envelope, str(error), switchboard)
-        return await _excuse(switchboard)
+        return Next(await _excuse(switchboard))
     if heard is None:
-        return None
+        return Next(None)
     log.info(
         "heard",
         account=_account(envelope),
@@ -84,20 +85,22 @@ async def _next(envelope: Envelope, phone: Phones, switchboard: Switchboard) -> 
         **({"leg": heard.leg} if isinstance(heard, LegAnswered | LegEnded) else {}),
     )
     if isinstance(heard, OnHold):
-        return _MUSIC
-    script = await hear(switchboard.database, heard, office=switchboard.office.office, now=now)
-    if isinstance(heard, Pressed):
+        return Next(_MUSIC)
+    following = await decide(switchboard.database, heard, office=switchboard.office.office, now=now)
+    if isinstance(heard, Pressed) and heard.digits == TEXT_KEY:
         switchboard.bus.wake(Topic.OUTBOX)  # they may have asked for an SMS
     elif isinstance(heard, Recorded):
         switchboard.bus.wake(Topic.MEDIA)
-    return script
+    return following
 
 
-async def _said(script: Script, phone: Phones, switchboard: Switchboard) -> Answer:
+async def _said(following: Next, phone: Phones, switchboard: Switchboard) -> Answer | None:
     """The script in the provider's words. What an administrator changed is heard at once."""
+    if following.script is None:
+        return None
     with suppress(Unavailable):  # it is decided already: they hear what we know
-        await switchboard.prompts.refresh(switchboard.database)
-    return phone.speak(spoken(script, prompts=switchboard.prompts.prompts))
+        await switchboard.prompts.refresh(switchboard.database, seen=following.revision)
+    return phone.speak(spoken(following.script, prompts=switchboard.prompts.prompts))
 
 
 async def _bury(envelope: Envelope, reason: str, switchboard: Switchboard) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from sqlalchemy import insert
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.ids import new_id
@@ -44,6 +45,35 @@ def record(
     )
     session.add(entry)
     return entry.id
+
+
+async def record_at_once(
+    session: AsyncSession,
+    event: str,
+    *,
+    actor: str,
+    now: datetime,
+    appeal_id: int | None = None,
+    data: Mapping[str, Any] | None = None,
+    key: str | None = None,
+) -> None:
+    """The same, written without the ORM: for transactions that others wait for."""
+    connection = await session.connection()
+    await connection.execute(
+        _ENTRY,
+        {
+            "id": new_id(),
+            "at": now,
+            "event": event,
+            "actor": actor,
+            "appeal_id": appeal_id,
+            "data": dict(data or {}),
+            "key": key,
+        },
+    )
+
+
+_ENTRY = insert(JournalEntry)
 
 
 def journal_row(

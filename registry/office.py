@@ -32,10 +32,7 @@ async def get_setting(session: AsyncSession, shape: type[S]) -> S:
 
 async def setting_of(session: AsyncSession, shape: type[S]) -> S:
     """The same, for a transaction that changes none: all of them are read at the first question."""
-    info: dict[Any, Any] = session.info
-    if OfficeSetting not in info:
-        info[OfficeSetting] = dict((await session.exec(_ALL)).all())
-    value = info[OfficeSetting].get(shape.name)
+    value = (await _values(session)).get(shape.name)
     return msgspec.convert(value, shape) if value else as_delivered(shape)
 
 
@@ -87,6 +84,11 @@ async def revision(session: AsyncSession) -> str:
     return "" if row is None else str(row.value.get("id", ""))
 
 
+async def revision_of(session: AsyncSession) -> str:
+    """The same, of what `setting_of` tells this transaction."""
+    return str((await _values(session)).get(REVISION, {}).get("id", ""))
+
+
 # --- What is to be computed anew ------------------------------------------------------------------
 
 RECOMPUTE = "recompute"
@@ -129,6 +131,16 @@ _MAKE = text(
     "INSERT INTO office_settings (name, changed_at) VALUES (:name, :now) "
     "ON CONFLICT (name) DO NOTHING"
 ).bindparams(bindparam("now", type_=UtcTime()))
+
+
+async def _values(session: AsyncSession) -> dict[str, dict[str, Any]]:
+    """What all rows hold, as they were when the transaction first asked."""
+    info: dict[Any, Any] = session.info
+    if OfficeSetting not in info:
+        found = await (await session.connection()).execute(_ALL)
+        info[OfficeSetting] = dict(found.all())
+    values: dict[str, dict[str, Any]] = info[OfficeSetting]
+    return values
 
 
 async def read_value(session: AsyncSession, name: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.appeals.answering import answer_appeal
 from registry.calls.call_backs import spoken
-from registry.calls.matters import appeal_of, note_call
+from registry.calls.matters import appeal_of, note_call_of
 from registry.calls.tables import Call
 
 
@@ -20,7 +20,13 @@ async def answered(session: AsyncSession, call: Call, *, now: datetime) -> None:
     await spoken(session, call.number, operator_id=call.operator_id, now=now)
     appeal = await appeal_of(session, call)
     moved = {} if appeal is None else answer_appeal(appeal, now=now)
-    await note_call(
-        session, call, "call.answered", actor=f"operator:{call.operator_id}", now=now, data=moved,
+    await note_call_of(
+        session,
+        None if appeal is None else appeal.id,
+        call,
+        "call.answered",
+        actor=f"operator:{call.operator_id}",
+        now=now,
+        data=moved,
         key=f"call:{call.id}:answered",
-    )  # fmt: skip
+    )

@@ -16,6 +16,7 @@ from registry.calls.tables import Call, CallBack
 from registry.columns import Id, UtcTime
 from registry.current_office import office_of
 from registry.ids import new_id
+from registry.inbox.rows import fetch
 from registry.journal import record
 from registry.office import get_setting
 from registry.office_calendar import next_opening
@@ -138,12 +139,13 @@ async def place_of(session: AsyncSession, call: Call) -> datetime | None:
     """Since when a caller waits already who is to be called back."""
     if not call.number:
         return None
-    found = await session.exec(
-        select(CallBack.place).where(
-            CallBack.number == call.number, col(CallBack.done_at).is_(None)
-        )
-    )
-    return found.first()
+    found = await fetch(session, _PLACE, {"number": call.number})
+    return found[0].place if found else None
+
+
+_PLACE = select(CallBack.place).where(
+    CallBack.number == bindparam("number"), col(CallBack.done_at).is_(None)
+)
 
 
 async def spoken(
@@ -151,11 +153,15 @@ async def spoken(
 ) -> None:
     """Somebody talked with them, whoever called whom: nobody is to be called any more."""
     if number:
-        await session.exec(
-            update(CallBack)
-            .where(col(CallBack.number) == number, col(CallBack.done_at).is_(None))
-            .values(done_at=now, done_as=SPOKEN, done_by=operator_id)
-        )
+        connection = await session.connection()
+        await connection.execute(_SPOKEN, {"of": number, "by": operator_id, "now": now})
+
+
+_SPOKEN = (
+    update(CallBack)
+    .where(col(CallBack.number) == bindparam("of"), col(CallBack.done_at).is_(None))
+    .values(done_at=bindparam("now"), done_as=SPOKEN, done_by=bindparam("by"))
+)
 
 
 async def tried(session: AsyncSession, call: Call, *, now: datetime) -> None:

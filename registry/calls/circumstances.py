@@ -3,7 +3,7 @@
 from datetime import datetime
 from itertools import takewhile
 
-from sqlalchemy import exists
+from sqlalchemy import bindparam, exists
 from sqlalchemy import text as sql
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -16,7 +16,9 @@ from registry.calls.matching import who_is_on, who_waits
 from registry.calls.steps import START, WAIT
 from registry.calls.tables import Call
 from registry.calls.texting import can_text
+from registry.calls.waiting import is_time_to_tell
 from registry.contacts.holding import PHONE
+from registry.inbox.rows import fetch
 from registry.models import LIVE, Appeal, Contact, ContactPoint
 from registry.office import setting_of
 from registry.office_shapes import Announcement, Telephone
@@ -27,12 +29,14 @@ async def facts_of(session: AsyncSession, call: Call, heard: ToFollow, *, now: d
     announcement = await setting_of(session, Announcement)
     falls_silent = announcement.until is not None and announcement.until <= now
     # Whoever leaves the queue, or comes from it, is told no place any more.
+    telephone = await setting_of(session, Telephone)
     begins, waits = call.step == START, call.step == WAIT and isinstance(heard, Waits | Pressed)
+    is_told = waits and is_time_to_tell(call.facts, telephone, now=now)
     urgent, blocked = await _known_as(session, call.number) if begins else (call.urgent, False)
-    ahead, agents_on, seconds = await _queue(session, call, now=now) if waits else (0, 0, None)
+    ahead, agents_on, seconds = await _queue(session, call, now=now) if is_told else (0, 0, None)
     return Facts(
         open=call.open_hours,
-        telephone=await setting_of(session, Telephone),
+        telephone=telephone,
         announcement=announcement if announcement.on and not falls_silent else None,
         remembered=call.language or await _remembered(session, call),
         ahead=ahead,
@@ -60,28 +64,38 @@ async def _remembered(session: AsyncSession, call: Call) -> str | None:
     """What was spoken with the number the last time."""
     if not call.number:
         return None
-    found = await session.exec(
-        select(Call.language)
-        .where(Call.number == call.number, col(Call.language).is_not(None), Call.id != call.id)
-        .order_by(col(Call.id).desc())
-        .limit(1)
+    found = await fetch(session, _SPOKEN, {"number": call.number, "other": call.id})
+    return found[0].language if found else None
+
+
+_SPOKEN = (
+    select(Call.language)
+    .where(
+        Call.number == bindparam("number"),
+        col(Call.language).is_not(None),
+        Call.id != bindparam("other"),
     )
-    return found.first()
+    .order_by(col(Call.id).desc())
+    .limit(1)
+)
 
 
 async def _known_as(session: AsyncSession, number: str) -> tuple[bool, bool]:
     """Whether the number is of somebody with an open appeal that is urgent, and of one we block."""
     if not number:
         return False, False
-    urgent = exists().where(
-        col(Appeal.contact_id) == col(Contact.id),
-        col(Appeal.priority) == Priority.URGENT.value,
-        sql(LIVE),
-    )
-    found = await session.exec(
-        select(urgent, Contact.blocked_at)
-        .join(ContactPoint, col(ContactPoint.contact_id) == col(Contact.id))
-        .where(ContactPoint.scheme == PHONE, ContactPoint.value == number)
-    )
-    row = found.first()
-    return (False, False) if row is None else (bool(row[0]), row[1] is not None)
+    for urgent, blocked_at in await fetch(session, _WHOSE, {"number": number}):
+        return bool(urgent), blocked_at is not None
+    return False, False
+
+
+_URGENT = exists().where(
+    col(Appeal.contact_id) == col(Contact.id),
+    col(Appeal.priority) == Priority.URGENT.value,
+    sql(LIVE),
+)
+_WHOSE = (
+    select(_URGENT, Contact.blocked_at)
+    .join(ContactPoint, col(ContactPoint.contact_id) == col(Contact.id))
+    .where(ContactPoint.scheme == PHONE, ContactPoint.value == bindparam("number"))
+)

@@ -6,6 +6,8 @@ for whoever takes the next call.
 
 from datetime import datetime
 
+from sqlalchemy import bindparam
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.calls.tables import PhoneAgent
@@ -25,12 +27,16 @@ FAILED = "failed"
 
 async def hold_agent(session: AsyncSession, operator_id: int, *, now: datetime) -> PhoneAgent:
     """Their row as it is now, made if need be. The caller holds the switchboard's lock."""
-    agent = await session.get(PhoneAgent, operator_id)
+    with session.no_autoflush:
+        agent = (await session.exec(_AGENT, params={"operator_id": operator_id})).one_or_none()
     if agent is None:
         agent = PhoneAgent(operator_id=operator_id, reason=SIGNED_OUT, since=now)
         session.add(agent)
         await session.flush()
     return agent
+
+
+_AGENT = select(PhoneAgent).where(PhoneAgent.operator_id == bindparam("operator_id"))
 
 
 def device_of(agent: PhoneAgent) -> str:

@@ -12,11 +12,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from registry.appeals.answering import answer_appeal
 from registry.calls.call_backs import CLOSED, MESSAGE, MISSED, missed, put_back, spoken, tried
 from registry.calls.hearing import HowEnded
-from registry.calls.matters import appeal_of, note_call
+from registry.calls.matters import appeal_of, note_call, note_call_of
 from registry.calls.steps import ANNOUNCEMENT, START
 from registry.calls.tables import Call
 from registry.calls.turns import LeftVoice
 from registry.journal import CITIZEN, SYSTEM
+from registry.models import Appeal
 from registry.office import setting_of
 from registry.office_shapes import Telephone
 
@@ -39,9 +40,11 @@ async def finish(session: AsyncSession, call: Call, *, how: HowEnded, now: datet
         until = call.answered_at or call.ended_at
         call.waited = max(0.0, (until - max(call.waiting_since, call.started_at)).total_seconds())
     await _call_back(session, call, how, now=now)
-    moved = await _note_in_appeal(session, call)
-    await note_call(
+    appeal = await appeal_of(session, call)
+    moved = {} if appeal is None else _note_in(appeal, call)
+    await note_call_of(
         session,
+        None if appeal is None else appeal.id,
         call,
         "call.ended",
         actor=_actor(call),
@@ -109,12 +112,9 @@ async def _wanted_somebody(session: AsyncSession, call: Call) -> bool:
     return (call.ended_at - call.started_at).total_seconds() >= patience
 
 
-async def _note_in_appeal(session: AsyncSession, call: Call) -> dict[str, Any]:
+def _note_in(appeal: Appeal, call: Call) -> dict[str, Any]:
     """What the appeal learns from the call: the language, and that what was asked before they
     talked has been answered, where it was not known yet when they did."""
-    appeal = await appeal_of(session, call)
-    if appeal is None:
-        return {}
     appeal.language = appeal.language or call.language
     if call.answered_at is None or appeal.waiting_since is None:
         return {}

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from statistics import fmean
 
+from sqlalchemy import bindparam
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.calls.tables import Call
+from registry.inbox.rows import fetch
 
 RECENT = timedelta(hours=2)
 MOST_CALLS = 50
@@ -26,14 +28,16 @@ def estimate(ahead: int, handling: Sequence[float], *, agents_on: int) -> float 
 
 async def handling_times(session: AsyncSession, *, now: datetime) -> Sequence[float]:
     """Seconds that the last conversations took, the newest first."""
-    found = await session.exec(
-        select(Call.talked)
-        .where(
-            Call.started_at > now - RECENT,
-            col(Call.answered_at).is_not(None),
-            col(Call.ended_at).is_not(None),
-        )
-        .order_by(col(Call.started_at).desc(), col(Call.id).desc())
-        .limit(MOST_CALLS)
+    return [row.talked for row in await fetch(session, _LAST, {"since": now - RECENT})]
+
+
+_LAST = (
+    select(Call.talked)
+    .where(
+        Call.started_at > bindparam("since"),
+        col(Call.answered_at).is_not(None),
+        col(Call.ended_at).is_not(None),
     )
-    return found.all()
+    .order_by(col(Call.started_at).desc(), col(Call.id).desc())
+    .limit(MOST_CALLS)
+)

@@ -28,7 +28,6 @@ async def hold_call(session: AsyncSession, heard: Heard, *, office: Office) -> C
     call.number = call.number or heard.number
     if isinstance(heard, Rang):
         call.ours = call.ours or heard.ours
-    await session.flush()
     return call
 
 

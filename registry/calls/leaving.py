@@ -27,7 +27,9 @@ LIVE = ("ringing", "joined")
 
 async def live_legs(session: AsyncSession, call_id: int) -> Sequence[CallLeg]:
     """The operators' sides of a call that ring or are joined."""
-    return (await session.exec(_LIVE_LEGS, params={"call_id": call_id})).all()
+    with session.no_autoflush:  # a call that is ending is written once
+        found = (await session.exec(_LIVE_LEGS, params={"call_id": call_id})).all()
+    return [leg for leg in found if leg.state in LIVE]
 
 
 _LIVE_LEGS = (
@@ -127,7 +129,6 @@ async def step_out(
         duty.wrap_up(agent, call.id, now=now)
     else:
         duty.be_done(agent, now=now)
-    await session.flush()
     call.talked = _seconds(await _all_legs(session, call.id), since=call.answered_at)
     await tell_screens(session)
 
@@ -198,8 +199,11 @@ async def clear(session: AsyncSession, call: Call, *, now: datetime) -> None:
 
 
 async def _all_legs(session: AsyncSession, call_id: int) -> Sequence[CallLeg]:
-    found = await session.exec(select(CallLeg).where(CallLeg.call_id == call_id))
-    return found.all()
+    with session.no_autoflush:
+        return (await session.exec(_LEGS, params={"call_id": call_id})).all()
+
+
+_LEGS = select(CallLeg).where(CallLeg.call_id == bindparam("call_id"))
 
 
 def _seconds(legs: Iterable[CallLeg], *, since: datetime | None) -> float:

@@ -7,7 +7,7 @@ the switchboard's lock.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -16,7 +16,7 @@ from registry.calls.flow import room_of
 from registry.calls.hearing import Arrived, HowEnded, LegAnswered, LegEnded
 from registry.calls.leaving import is_dialled, leave, not_taken
 from registry.calls.locking import lock_switchboard, tell_screens
-from registry.calls.ordering import hang_up_leg, leg_of, order
+from registry.calls.ordering import hang_up_leg, order, side_of
 from registry.calls.orders import Dial, HangUpCall, Move, Ring
 from registry.calls.script import HangUp, Line, Script, Talk
 from registry.calls.steps import HELLO, ROOM
@@ -87,10 +87,10 @@ async def call_of(session: AsyncSession, leg: CallLeg) -> Call:
 
 async def answer_leg(session: AsyncSession, heard: LegAnswered, *, now: datetime) -> Script:
     """Somebody picked up: what they hear."""
-    leg = await leg_of(session, heard.leg)
-    if leg is None:
+    side = await side_of(session, heard.leg)
+    if side is None:
         return (HangUp(),)
-    call = await call_of(session, leg)
+    leg, call = side
     rings = leg.external_id if leg.external_id != heard.call else None
     if leg.state == "joined" and rings is None:
         return await _script(session, call, leg)
@@ -110,14 +110,18 @@ async def answer_leg(session: AsyncSession, heard: LegAnswered, *, now: datetime
 
 async def _join(session: AsyncSession, leg: CallLeg, external_id: str, *, now: datetime) -> bool:
     """Whether it rang until now."""
-    joined = await session.exec(
-        update(CallLeg)
-        .where(col(CallLeg.id) == leg.id, col(CallLeg.state) == "ringing")
-        .values(state="joined", joined_at=now, external_id=external_id)
-        .execution_options(synchronize_session=False)
-    )
+    connection = await session.connection()
+    what = {"leg": leg.id, "now": now, "call": external_id}
+    joined = await connection.execute(_JOIN, what)
     await session.refresh(leg)
     return joined.rowcount == 1
+
+
+_JOIN = (
+    update(CallLeg)
+    .where(col(CallLeg.id) == bindparam("leg"), col(CallLeg.state) == "ringing")
+    .values(state="joined", joined_at=bindparam("now"), external_id=bindparam("call"))
+)
 
 
 async def _bring_citizen(session: AsyncSession, call: Call, *, now: datetime) -> None:
@@ -159,12 +163,12 @@ _UNTAKEN = {HowEnded.BUSY: "declined", HowEnded.FAILED: "failed"}
 
 async def leg_ended(session: AsyncSession, heard: LegEnded, *, now: datetime) -> None:
     """A leg is over, or never came to be."""
-    leg = await leg_of(session, heard.leg)
-    if leg is None or leg.external_id not in {None, heard.call}:
+    side = await side_of(session, heard.leg)
+    if side is None or side[0].external_id not in {None, heard.call}:
         return  # the other one of two that rang for one leg
+    leg, call = side
     if leg.external_id is None and leg.ended_at is None:
         leg.external_id = heard.call
-    call = await call_of(session, leg)
     if leg.state == "ringing":
         state = _UNTAKEN.get(heard.how, "missed")
         await not_taken(session, call, leg, state, now=now)
@@ -174,16 +178,22 @@ async def leg_ended(session: AsyncSession, heard: LegEnded, *, now: datetime) ->
 
 async def leg_left(session: AsyncSession, heard: Arrived, *, now: datetime) -> None:
     """An operator's side has left the room: the end of it will be told as well, or is lost."""
-    found = await session.exec(
-        select(CallLeg).where(
-            CallLeg.account == heard.account,
-            CallLeg.external_id == heard.call,
-            CallLeg.state == "joined",
-        )
+    what = {"account": heard.account, "external_id": heard.call}
+    side = (await session.exec(_JOINED, params=what)).one_or_none()
+    if side is not None:
+        leg, call = side
+        await leave(session, call, leg, now=now)
+
+
+_JOINED = (
+    select(CallLeg, Call)
+    .join(Call, col(Call.id) == col(CallLeg.call_id))
+    .where(
+        CallLeg.account == bindparam("account"),
+        CallLeg.external_id == bindparam("external_id"),
+        CallLeg.state == "joined",
     )
-    leg = found.one_or_none()
-    if leg is not None:
-        await leave(session, await call_of(session, leg), leg, now=now)
+)
 
 
 async def decline(session: AsyncSession, operator_id: int, *, now: datetime) -> None:

@@ -24,6 +24,7 @@ from registry.calls.leaving import LIVE
 from registry.calls.legs import ring
 from registry.calls.tables import Call, CallBack, CallLeg, PhoneAgent
 from registry.columns import UtcTime
+from registry.inbox.rows import fetch
 from registry.models import Operator, TeamMember
 
 
@@ -214,13 +215,14 @@ async def _teams_of(
     wanted = [team for team in teams if team is not None]
     if not wanted:
         return frozenset()
-    found = await session.exec(
-        select(TeamMember.team, TeamMember.operator_id).where(
-            col(TeamMember.team).in_(wanted),
-            col(TeamMember.operator_id).in_([one.operator_id for one in operators]),
-        )
-    )
-    return frozenset(found)
+    who = {"teams": wanted, "operators": [one.operator_id for one in operators]}
+    return frozenset((row.team, row.operator_id) for row in await fetch(session, _MEMBERS, who))
+
+
+_MEMBERS = select(TeamMember.team, TeamMember.operator_id).where(
+    col(TeamMember.team).in_(bindparam("teams", expanding=True)),
+    col(TeamMember.operator_id).in_(bindparam("operators", expanding=True)),
+)
 
 
 # --- The call -------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.calls.tables import Call
-from registry.journal import record
+from registry.inbox.rows import fetch
+from registry.journal import record_at_once
 from registry.models import Appeal, ExternalId, Message
 
 CHANNEL = "phone"
@@ -38,12 +39,12 @@ async def appeal_id_of(session: AsyncSession, call: Call) -> int | None:
     if call.appeal_id is None:
         if call.external_id is None:
             return None
-        what = {"account": call.account, "external_id": call.external_id}
-        return (await session.exec(_ITS_MESSAGES, params=what)).one_or_none()
+        found = await fetch(session, _ITS_MESSAGES, _provider_s(call))
+        return found[0].appeal_id if found else None
     appeal_id: int | None = call.appeal_id
     while appeal_id is not None:
-        found = await session.exec(select(Appeal.merged_into_id).where(Appeal.id == appeal_id))
-        into = found.one_or_none()
+        found = await fetch(session, _MERGED_INTO, {"id": appeal_id})
+        into = found[0].merged_into_id if found else None
         if into is None:
             return appeal_id
         appeal_id = into
@@ -61,15 +62,38 @@ _ITS_MESSAGES = (
 )
 """The appeal of what a call that came in became."""
 
+_MERGED_INTO = select(Appeal.merged_into_id).where(Appeal.id == bindparam("id"))
+
 
 async def appeal_of(session: AsyncSession, call: Call) -> Appeal | None:
     """The same, held until the transaction ends."""
+    if call.appeal_id is None:
+        return (await session.exec(_ITS_APPEAL, params=_provider_s(call))).one_or_none()
     appeal_id = await appeal_id_of(session, call)
     if appeal_id is None:
         return None
     return await session.get_one(
         Appeal, appeal_id, with_for_update={"key_share": True}, populate_existing=True
     )
+
+
+_ITS_APPEAL = (
+    select(Appeal)
+    .join(Message, col(Message.appeal_id) == col(Appeal.id))
+    .join(ExternalId, col(ExternalId.message_id) == col(Message.id))
+    .where(
+        ExternalId.channel == CHANNEL,
+        ExternalId.account == bindparam("account"),
+        ExternalId.external_id == bindparam("external_id"),
+    )
+    .with_for_update(key_share=True, of=Appeal)
+    .execution_options(populate_existing=True)
+)
+
+
+def _provider_s(call: Call) -> dict[str, str | None]:
+    """How the provider names it."""
+    return {"account": call.account, "external_id": call.external_id}
 
 
 async def note_call(
@@ -83,12 +107,23 @@ async def note_call(
     key: str | None = None,
 ) -> None:
     """Write in the journal, and in that of its appeal, what became of a call."""
-    record(
-        session,
-        event,
-        actor=actor,
-        now=now,
-        appeal_id=await appeal_id_of(session, call),
-        data={"call": str(call.id), **(data or {})},
-        key=key,
+    of = await appeal_id_of(session, call)
+    await note_call_of(session, of, call, event, actor=actor, now=now, data=data, key=key)
+
+
+async def note_call_of(
+    session: AsyncSession,
+    appeal_id: int | None,
+    call: Call,
+    event: str,
+    *,
+    actor: str,
+    now: datetime,
+    data: Mapping[str, Any] | None = None,
+    key: str | None = None,
+) -> None:
+    """The same, for whoever knows the appeal."""
+    told = {"call": str(call.id), **(data or {})}
+    await record_at_once(
+        session, event, actor=actor, now=now, appeal_id=appeal_id, data=told, key=key
     )

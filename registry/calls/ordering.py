@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import bindparam, func
+from sqlalchemy import String, bindparam, func, text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.calls.locking import tell_screens
 from registry.calls.orders import Dial, HangUpCall, Hold, Move, Order, Release, Ring
 from registry.calls.tables import Call, CallLeg, CallOrder
+from registry.columns import Id, Json, UtcTime
 from registry.ids import new_id, parse_id
 
 LEASE_SECONDS = 20.0
@@ -26,34 +27,50 @@ PAUSE_SECONDS = 1.0
 
 async def order(session: AsyncSession, call: Call, what: Order, *, now: datetime) -> None:
     """Have it done after the commit, and after what was ordered for the call before."""
-    # Ids of two processes need not be in the order of their decisions.
-    last = await session.exec(_LAST, params={"call_id": call.id})
-    session.add(
-        CallOrder(
-            id=max(new_id(), (last.one() or 0) + 1),
-            call_id=call.id,
-            account=call.account,
-            order=msgspec.to_builtins(what),
-            made_at=now,
-        )
+    connection = await session.connection()
+    await connection.execute(
+        _ORDER,
+        {
+            "id": new_id(),
+            "call_id": call.id,
+            "account": call.account,
+            "what": msgspec.to_builtins(what),
+            "made_at": now,
+        },
     )
-    await session.flush()
     await tell_screens(session)  # whichever process carries orders hears of it by the same word
 
 
-_LAST = select(func.max(CallOrder.id)).where(
-    CallOrder.call_id == bindparam("call_id"), col(CallOrder.done_at).is_(None)
+_ORDER = text(
+    """
+    INSERT INTO call_orders (id, call_id, account, what, made_at)
+    SELECT CASE WHEN last >= :id THEN last + 1 ELSE :id END, :call_id, :account, :what, :made_at
+    FROM (SELECT max(id) AS last FROM call_orders
+          WHERE call_id = :call_id AND done_at IS NULL) AS before
+    """
+).bindparams(
+    bindparam("id", type_=Id),
+    bindparam("call_id", type_=Id),
+    bindparam("account", type_=String()),
+    bindparam("what", type_=Json),
+    bindparam("made_at", type_=UtcTime()),
 )
+"""After those of its call that wait: ids of two processes need not be in the order of their
+decisions."""
 
 
 async def waiting_orders(session: AsyncSession, call_id: int) -> list[CallOrder]:
     """What is to be done for a call still, oldest first."""
-    found = await session.exec(
-        select(CallOrder)
-        .where(CallOrder.call_id == call_id, col(CallOrder.done_at).is_(None))
-        .order_by(col(CallOrder.id))
-    )
-    return list(found)
+    with session.no_autoflush:  # a call that is ending is written once
+        found = (await session.exec(_WAITING, params={"call_id": call_id})).all()
+    return [row for row in found if row.done_at is None]
+
+
+_WAITING = (
+    select(CallOrder)
+    .where(CallOrder.call_id == bindparam("call_id"), col(CallOrder.done_at).is_(None))
+    .order_by(col(CallOrder.id))
+)
 
 
 def read_order(row: CallOrder) -> Order:
@@ -145,8 +162,23 @@ async def was_made(session: AsyncSession, row: CallOrder, external_id: str, now:
 
 async def leg_of(session: AsyncSession, name: str) -> CallLeg | None:
     """The leg that an order or a delivery names."""
+    side = await side_of(session, name)
+    return None if side is None else side[0]
+
+
+async def side_of(session: AsyncSession, name: str) -> tuple[CallLeg, Call] | None:
+    """The same with its call."""
     id_ = parse_id(name)
-    return None if id_ is None else await session.get(CallLeg, id_)
+    if id_ is None:
+        return None
+    return (await session.exec(_SIDE, params={"id": id_})).one_or_none()
+
+
+_SIDE = (
+    select(CallLeg, Call)
+    .join(Call, col(Call.id) == col(CallLeg.call_id))
+    .where(CallLeg.id == bindparam("id"))
+)
 
 
 def next_try(tries: int, now: datetime) -> datetime | None:

@@ -161,11 +161,14 @@ class CurrentPrompts:
     def __init__(self, prompts: Prompts) -> None:
         self.prompts = prompts
 
-    async def refresh(self, database: Database) -> bool:
+    async def refresh(self, database: Database, *, seen: str | None = None) -> bool:
         """Look whether the office has changed, and read the prompts if so; whether it had.
 
+        `seen` is the revision that somebody has just seen: of ours nothing is asked.
         Raises: Unavailable.
         """
+        if seen == self.prompts.revision:
+            return False
         async with database.read() as session:
             if await revision(session) == self.prompts.revision:
                 return False

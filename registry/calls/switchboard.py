@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+from msgspec import Struct
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.calls.agents import sign_out, silent_agents
@@ -47,6 +48,7 @@ from registry.calls.turns import (
 )
 from registry.current_office import Office
 from registry.db import Database
+from registry.office import revision_of
 
 WITH_A_PERSON = frozenset({"waiting", "ringing", "talking"})
 """The states of a call for which operators may be on the line, or rung."""
@@ -77,31 +79,49 @@ async def alone(database: Database, *, office: Office) -> AsyncIterator[AsyncSes
         yield session
 
 
+class Next(Struct, frozen=True):
+    """What is heard next."""
+
+    script: Script | None
+    """With its `Line`s still (see registry.calls.prompts); None where nobody waits for it."""
+    revision: str | None = None
+    """Of the office in which it was decided: what a line says may have changed with it."""
+
+
+async def decide(database: Database, heard: Anything, *, office: Office, now: datetime) -> Next:
+    """Take in what happened; what is heard next. Raises: Unavailable."""
+    async with decision(database, office=office, now=now) as session:
+        script = await _take_in(session, heard, office=office, now=now)
+        return Next(script, None if script is None else await revision_of(session))
+
+
 async def hear(
     database: Database, heard: Anything, *, office: Office, now: datetime
 ) -> Script | None:
-    """Take in what happened; what is heard next, where the provider waits for that.
+    """The same, for whom the script alone matters. Raises: Unavailable."""
+    return (await decide(database, heard, office=office, now=now)).script
 
-    The script has its `Line`s still (see registry.calls.prompts). Raises: Unavailable.
-    """
-    async with decision(database, office=office, now=now) as session:
-        match heard:
-            case LegAnswered():
-                return await answer_leg(session, heard, now=now)
-            case LegEnded():
-                await leg_ended(session, heard, now=now)
-            case Arrived(step=step) if step == LEFT_ROOM:
-                await leg_left(session, heard, now=now)
-                return (HangUp(),)
-            case Ended():
-                call = await hold_call(session, heard, office=office)
-                if call.external_id == heard.call:  # not the other one of two that rang
-                    await end_call(session, call, heard.how, now=now)
-            case Recorded():
-                await recorded(session, heard, now=now)
-            case _:
-                return await _go_on(session, heard, office=office, now=now)
-        return None
+
+async def _take_in(
+    session: AsyncSession, heard: Anything, *, office: Office, now: datetime
+) -> Script | None:
+    match heard:
+        case LegAnswered():
+            return await answer_leg(session, heard, now=now)
+        case LegEnded():
+            await leg_ended(session, heard, now=now)
+        case Arrived(step=step) if step == LEFT_ROOM:
+            await leg_left(session, heard, now=now)
+            return (HangUp(),)
+        case Ended():
+            call = await hold_call(session, heard, office=office)
+            if call.external_id == heard.call:  # not the other one of two that rang
+                await end_call(session, call, heard.how, now=now)
+        case Recorded():
+            await recorded(session, heard, now=now)
+        case _:
+            return await _go_on(session, heard, office=office, now=now)
+    return None
 
 
 async def tick(database: Database, *, office: Office, now: datetime) -> None:
@@ -148,9 +168,8 @@ async def _go_on(
         # Whoever they talked with is cut off, and the colleague has not taken them over.
         await clear(session, call, now=now)
         leave_room(call, now=now)
-    turn = follow(call, heard, facts)
-    before = call.state
-    if turn.state is not None and turn.state not in WITH_A_PERSON:
+    before, turn = call.state, follow(call, heard, facts)
+    if before in WITH_A_PERSON and turn.state is not None and turn.state not in WITH_A_PERSON:
         await clear(session, call, now=now)  # they chose something else, or have left the room
     _change(call, turn)
     for effect in turn.effects:

@@ -1,6 +1,8 @@
 """Waiting for a person: the queue, what is told in it, and what can be chosen instead."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from registry.calls.here import Here, asked_again, change_language
 from registry.calls.script import LeaveQueue, Queue, TakeMessage
@@ -16,6 +18,7 @@ from registry.calls.steps import (
     WAIT,
 )
 from registry.calls.turns import EntersQueue, Facts, Turn, WantsCallBack, WantsText
+from registry.office_shapes import Telephone
 
 QUEUE = "callers"
 """The provider has one queue, in which everybody stands: we choose who is next."""
@@ -38,20 +41,25 @@ def enter_again(here: Here, *said: str) -> Turn:
     return entering.saying(*said).turn(Queue(name=QUEUE), step=WAIT)
 
 
+def is_time_to_tell(kept: Mapping[str, Any], telephone: Telephone, *, now: datetime) -> bool:
+    """Whether whoever waits is to hear their place again, by what `Call.facts` keeps."""
+    told = _moment(kept, "told_at")
+    return told is None or now - told >= timedelta(seconds=telephone.tell_every_seconds)
+
+
 def keep_waiting(here: Here) -> Turn:
     """What is heard in the queue: their place now and then, music in between, keys all along."""
     office = here.office
     now = office.now.isoformat()
-    begun, told = _moment(here, "limit_from"), _moment(here, "told_at")
+    begun = _moment(here.kept, "limit_from")
     waits = here.without("tries", "then").keeping(limit_from=(begun or office.now).isoformat())
     limit = timedelta(seconds=office.telephone.wait_limit_seconds)
-    pause = timedelta(seconds=office.telephone.tell_every_seconds)
     prompts: tuple[str, ...] = ()
     # Nobody is sent away whose call an operator is about to take.
     if begun is not None and office.now - begun >= limit and here.call.state == "waiting":
         prompts = ("limit_menu", *options(here))
         waits = waits.keeping(limit_from=now, told_at=now)
-    elif told is None or office.now - told >= pause:
+    elif is_time_to_tell(here.kept, office.telephone, now=office.now):
         prompts = (*_place(office), "wait_menu", *options(here))
         waits = waits.keeping(told_at=now)
     return waits.ask(WAIT, *prompts, "music", seconds=1)
@@ -140,6 +148,6 @@ def estimate_prompt(seconds: float) -> str:
     return "estimate_more" if minutes is None else f"estimate_{minutes}"
 
 
-def _moment(here: Here, name: str) -> datetime | None:
-    kept = here.kept.get(name)
-    return datetime.fromisoformat(kept) if isinstance(kept, str) else None
+def _moment(kept: Mapping[str, Any], name: str) -> datetime | None:
+    at = kept.get(name)
+    return datetime.fromisoformat(at) if isinstance(at, str) else None

@@ -23,9 +23,11 @@ from connectors.testing.twilio import (
 from hub import calls
 from hub.app import Hub, application, open_hub
 from registry.calls.prompt_changes import change_words
+from registry.calls.steps import TEXT_KEY
 from registry.calls.tables import Call
 from registry.models import Buried, Message
 from tests.conftest import Databases, FakeClock
+from workers.bus import Topic
 
 HOOK = "/hooks/phone/main"
 CALL = f"CA{'1' * 32}"
@@ -136,8 +138,21 @@ async def test_a_failure_of_ours_sends_the_caller_to_the_fallback(
     async def fails(*_: object, **__: object) -> None:
         raise failure
 
-    monkeypatch.setattr(calls, "hear", fails)
+    monkeypatch.setattr(calls, "decide", fails)
     assert (await posts(twilio))[0] == 503
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_the_outbox_looks_again_for_whoever_may_have_asked_for_an_sms_alone(
+    hub: Hub, twilio: TestClient[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken: list[Topic] = []
+    monkeypatch.setattr(type(hub.bus), "wake", lambda _, topic: woken.append(topic))
+    await posts(twilio)
+    await posts(twilio, "/step?at=language&asked=1", Digits="2")
+    assert woken == []
+    await posts(twilio, "/step?at=wait&asked=1", Digits=TEXT_KEY)
+    assert woken == [Topic.OUTBOX]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

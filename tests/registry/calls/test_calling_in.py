@@ -5,7 +5,7 @@ from datetime import UTC, timedelta
 import pytest
 from sqlalchemy import update
 
-from registry.calls.tables import CallBack
+from registry.calls.tables import CallBack, Prompt
 from registry.db import Database
 from registry.models import Contact
 from registry.office import change_setting
@@ -153,6 +153,22 @@ async def test_an_announcement_falls_silent_at_the_moment_that_was_set(exchange:
         await exchange.presses(side, "2")
         heard.append("announcement" in side.said)
     assert heard == [True, False]
+
+
+async def test_an_announcement_that_nobody_could_hear_is_none(exchange: Exchange) -> None:
+    # "We know about it" would be heard, and of what not.
+    now, words = exchange.now, "Абай көшесінде су жоқ."
+    outage = Announcement(on=True, until=None, texts={"kk": words, "ru": " "})
+    file = Prompt(
+        name="announcement", language="kk", text=words, path="kk.wav", mime="audio/wav",
+        version="v1", changed_at=now, changed_by="system",
+    )  # fmt: skip
+    async with exchange.database.write() as session:
+        await change_setting(session, outage, actor="system", now=now)
+    assert "announcement_end" not in (await exchange.waits(NUMBER)).said
+    async with exchange.database.write() as session:
+        session.add(file)
+    assert "announcement_end" in (await exchange.waits(OTHER)).said
 
 
 async def test_the_language_of_the_last_call_is_spoken_at_once(exchange: Exchange) -> None:

@@ -13,10 +13,10 @@ from registry.calls.carrying import (
     settle_order,
 )
 from registry.calls.hearing import HowEnded
-from registry.calls.ordering import LEASE_SECONDS, MOST_TRIES
+from registry.calls.ordering import LEASE_SECONDS, MOST_TRIES, order, waiting_orders
 from registry.calls.orders import Dial, HangUpCall, Move, Ring
 from registry.calls.switchboard import decision
-from registry.calls.tables import CallLeg, CallOrder
+from registry.calls.tables import Call, CallLeg, CallOrder
 from registry.db import Database
 from tests.registry.calls.exchange import Exchange, Side
 from tests.registry.calls.test_talking import _calls
@@ -88,6 +88,18 @@ async def test_the_orders_of_a_call_wait_for_each_other_and_not_for_those_of_oth
     assert {type(one.order) for one in claimed} == {Ring}
     assert len({one.order.leg for one in claimed if isinstance(one.order, Ring)}) == 1
     assert caller.in_queue
+
+
+async def test_an_order_comes_after_those_before_whatever_another_process_takes_for_the_time(
+    lazy: Lazy,
+) -> None:
+    _, ring = await _rings(lazy)
+    ahead = ring.id + (1 << 50)
+    await lazy.change(CallOrder, ring.id, id=ahead)
+    async with decision(lazy.database, office=lazy.office, now=lazy.now) as session:
+        call = (await session.exec(select(Call))).one()
+        await order(session, call, HangUpCall(call="CA1"), now=lazy.now)
+        assert [row.id for row in await waiting_orders(session, call.id)] == [ahead, ahead + 1]
 
 
 async def test_what_is_needless_by_now_is_not_carried(lazy: Lazy) -> None:
