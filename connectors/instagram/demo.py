@@ -15,9 +15,12 @@ class DemoAccount:
     """One account: the settings that reach it, and its citizens."""
 
     def __init__(self, sandbox: InstagramSandbox, run: int) -> None:
+        # The hub keeps a token that it renewed, which this run's Instagram has not given.
+        token = f"{TOKEN[:24]}Run{run:010d}"
+        sandbox.tokens[token] = sandbox.tokens[TOKEN]
         self.settings: dict[str, Any] = {
             "ig_user_id": IG_USER_ID,
-            "access_token": TOKEN,
+            "access_token": token,
             "app_secret": sandbox.app_secret,
             "verify_token": sandbox.verify_token,
             "api_base": sandbox.url,

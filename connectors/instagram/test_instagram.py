@@ -936,3 +936,5 @@ async def test_the_demos_citizens_are_heard_and_answered() -> None:
         other = later.citizen(name="Айгүл Сейтқали", language="kk")
         assert other.id != citizen.id
         assert other.sandbox.new_mid() != posted.id
+        # A renewed token, which the hub keeps, is another Instagram's by now.
+        assert later.settings["access_token"] != account.settings["access_token"]

@@ -168,7 +168,7 @@ def _asked() -> dict[str, str]:
         "merge": _("Merge with another appeal"),
         "merge_text": _("The messages of %(number)s go to the appeal that you name."),
         "split": _("Split messages into a new appeal"),
-        "split_ok": _("Split off"),
+        "split_ok": pgettext("to do", "Split off"),
         "messages": _("Which messages"),
         "split_subject": _("What the new appeal is about"),
         "different": _("They are of different people"),

@@ -29,6 +29,8 @@ class FoundContact(Struct, frozen=True, kw_only=True):
 
     id: str
     name: str | None
+    point: str | None
+    """Their phone, else another point of theirs: who has no name is known by it."""
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -99,14 +101,15 @@ async def search(
 def _shown(rows: Sequence[Any], sources: Mapping[int, Source], wanted: Wanted) -> list[Found]:
     items = []
     for row in rows:
-        best = _best(sources[row.id], wanted)
+        source = sources[row.id]
+        best = _best(source, wanted)
         items.append(
             Found(
                 number=row.number,
                 channel=row.channel,
                 status=Status(row.status),
                 subject=row.subject,
-                contact=FoundContact(id=str(row.contact_id), name=row.name),
+                contact=FoundContact(id=str(row.contact_id), name=row.name, point=_point(source)),
                 opened_at=row.opened_at,
                 place=best.place,
                 message_id=None if best.message_id is None else str(best.message_id),
@@ -114,6 +117,12 @@ def _shown(rows: Sequence[Any], sources: Mapping[int, Source], wanted: Wanted) -
             )
         )
     return items
+
+
+def _point(source: Source) -> str | None:
+    points = [one for one in source.pieces if one.place in (Place.PHONE, Place.CONTACT)]
+    points.sort(key=lambda one: one.place is not Place.PHONE)
+    return points[0].text if points else None
 
 
 async def _as_heard_by(session: AsyncSession, source: Source, viewer: Principal) -> Source:

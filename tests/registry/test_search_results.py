@@ -159,6 +159,7 @@ async def test_a_find_says_where_it_was_found_and_shows_it(database: Database) -
     }
     [found] = await pages(database, "насос")
     assert (found.number, found.status, found.contact.name) == (number, Status.OPEN, "Ержан")
+    assert found.contact.point == "+77011234567"
     assert (found.message_id, found.opened_at) == (str(note.id), START)
 
 

@@ -64,7 +64,9 @@ function places() {
 }
 
 function commandsNow() {
-  const fitting = commands().filter((each) => each.palette !== false && each.when());
+  const fitting = commands()
+    .filter((each) => each.palette !== false && each.when())
+    .sort((one, other) => rank(one) - rank(other));
   return fitting.map((each) => ({
     kind: "commands",
     label: each.label,
@@ -72,6 +74,12 @@ function commandsNow() {
     key: keysOf(each.name)[0],
     run: () => each.run({ element: null, value: null }),
   }));
+}
+
+/** What is done with an appeal comes first, and of a group what is wanted so often as to have a key. */
+function rank({ name, group }) {
+  const groups = ["appeal", "moving", "desk", "phone"];
+  return 2 * groups.indexOf(group) + (keysOf(name).length ? 0 : 1);
 }
 
 function recent() {
@@ -134,7 +142,7 @@ async function search(text, fitting) {
 function found(item) {
   return {
     kind: "appeals",
-    label: item.contact.name || words.no_name,
+    label: item.contact.name || item.contact.point || words.no_name,
     number: item.number,
     said: item.snippet,
     drawn: () => icon(words.channel_icons[item.channel] ?? "message-circle", words.channels[item.channel]),
