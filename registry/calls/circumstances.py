@@ -13,8 +13,10 @@ from registry.calls.estimate import estimate, handling_times
 from registry.calls.flow import Facts, ToFollow
 from registry.calls.hearing import Pressed, Waits
 from registry.calls.matching import who_is_on, who_waits
+from registry.calls.prompt_words import ANNOUNCEMENT
+from registry.calls.prompts import VOICED
 from registry.calls.steps import START, WAIT
-from registry.calls.tables import Call
+from registry.calls.tables import Call, Prompt
 from registry.calls.texting import can_text
 from registry.calls.waiting import is_time_to_tell
 from registry.contacts.holding import PHONE
@@ -27,7 +29,6 @@ from registry.office_shapes import Announcement, Telephone
 async def facts_of(session: AsyncSession, call: Call, heard: ToFollow, *, now: datetime) -> Facts:
     """The circumstances of a call as they are now, as far as they matter to what is heard next."""
     announcement = await setting_of(session, Announcement)
-    falls_silent = announcement.until is not None and announcement.until <= now
     # Whoever leaves the queue, or comes from it, is told no place any more.
     telephone = await setting_of(session, Telephone)
     begins, waits = call.step == START, call.step == WAIT and isinstance(heard, Waits | Pressed)
@@ -37,7 +38,7 @@ async def facts_of(session: AsyncSession, call: Call, heard: ToFollow, *, now: d
     return Facts(
         open=call.open_hours,
         telephone=telephone,
-        announcement=announcement if announcement.on and not falls_silent else None,
+        announcement=announcement if await _is_heard(session, announcement, now=now) else None,
         remembered=call.language or await _remembered(session, call),
         ahead=ahead,
         estimate=seconds,
@@ -47,6 +48,20 @@ async def facts_of(session: AsyncSession, call: Call, heard: ToFollow, *, now: d
         texts=bool(call.number) and await can_text(session, call.number),
         now=now,
     )
+
+
+async def _is_heard(session: AsyncSession, announcement: Announcement, *, now: datetime) -> bool:
+    """Whether it is in force, and says something: else callers would hear that we know already, and
+    not what."""
+    if not announcement.on or (announcement.until is not None and announcement.until <= now):
+        return False
+    texts: dict[str, str] = {spoken: said.strip() for spoken, said in announcement.texts.items()}
+    if any(texts.get(spoken) for spoken in VOICED):
+        return True
+    files = await session.exec(
+        select(Prompt).where(Prompt.name == ANNOUNCEMENT, col(Prompt.path).is_not(None))
+    )
+    return any(file.text and file.text == texts.get(file.language) for file in files)
 
 
 async def _queue(
