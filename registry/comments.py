@@ -1,9 +1,10 @@
 """Citizens' public comments, as far as we may hide them from others."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from msgspec import Struct
-from sqlmodel import select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from registry.access import may_see_message
@@ -41,6 +42,16 @@ async def get_comment(
     if named is None:
         raise NotFound("public comment", message_id)
     return Comment(account=AccountKey(named.channel, named.account), external_id=named.external_id)
+
+
+async def comments_among(session: AsyncSession, message_ids: Collection[int]) -> set[int]:
+    """Which of the messages are what citizens wrote in public."""
+    found = await session.exec(
+        select(Message.id)
+        .join(Conversation, Conversation.id == Message.conversation_id)  # type: ignore[arg-type]
+        .where(col(Message.id).in_(message_ids), Message.direction == "in", Conversation.public)
+    )
+    return set(found)
 
 
 async def mark_hidden(

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from connectors.base import Hides
 from hub.api.exchange import attachment_url, number_of
 from hub.api.keys import PRINCIPAL
-from hub.keys import DATABASE, SETTINGS
+from hub.keys import CONNECTORS, DATABASE, SETTINGS
 from hub.views.journal_lines import sentence
 from hub.views.names import Names, load_names
 from hub.views.phone import called
@@ -20,12 +21,13 @@ from hub.web.noting import is_news, note_seen
 from hub.web.pages import Page, language_of, render
 from registry import changes
 from registry.calls.seeing import CallShown, calls_of_appeal, transcripts_of
+from registry.comments import comments_among
 from registry.errors import NotFound
 from registry.ids import parse_id
 from registry.inbox import Entry, Message, Thread, get_thread
 from registry.mentions import is_asked
 from registry.operators import Role
-from registry.types import AttachmentKind
+from registry.types import AccountKey, AttachmentKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +93,28 @@ async def load(
     ]  # fmt: skip
     transcripts = await transcripts_of(session, voices)
     asked = await is_asked(session, thread.id, by=request[PRINCIPAL])
+    hideable = await _hideable(request, session, thread)
     zone = ZoneInfo(request.config_dict[SETTINGS].timezone)
     with i18n.use(language_of(request)):
         items = list(_timeline(thread, calls, names, zone, newest=before is None))
     return {
         "opened": thread, "items": items, "thread_since": since, "is_asked": asked,
+        "hideable": hideable,
         "transcripts": transcripts, **called(),
     }  # fmt: skip
+
+
+async def _hideable(request: web.Request, session: AsyncSession, thread: Thread) -> frozenset[str]:
+    """The comments that can be hidden from others, where they stand."""
+    connectors = request.config_dict[CONNECTORS]
+    hiding = {key for key, one in connectors.items() if isinstance(one, Hides)}
+    ids = [
+        int(each.id) for each in thread.messages
+        if each.direction == "in"
+        and AccountKey(each.channel or "", each.account or "") in hiding
+        and each.deleted_at is None
+    ]  # fmt: skip
+    return frozenset(map(str, await comments_among(session, ids) if ids else ()))
 
 
 async def fragment(request: web.Request) -> web.StreamResponse:

@@ -10,6 +10,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Locator, Page, Route, expect
 
+from connectors.facebook.demo import DemoAccount as FacebookPage
+from connectors.facebook.sandbox import FacebookSandbox
 from connectors.telegram.samples import photo
 from connectors.whatsapp.demo import DemoAccount
 from connectors.whatsapp.sandbox import WhatsAppSandbox
@@ -18,7 +20,7 @@ from registry.operators import Role
 from registry.states import Outcome, Status
 from tests.browser.conftest import OpenContext, Serve
 from tests.browser.desk import Desk, employ, lay_out, sign_in
-from tests.browser.looking import Faults, ready, shot
+from tests.browser.looking import Faults, axe, ready, shot
 from tests.browser.served import Served
 from tests.browser.test_keys import press_in_cyrillic
 from tests.browser.test_live import alter, row
@@ -137,6 +139,40 @@ async def test_what_the_citizen_has_read_is_seen_while_the_appeal_is_open(
             await expect(mine).to_have_attribute("data-state", "delivered")
             await citizen.read(received)
             await expect(mine).to_have_attribute("data-state", "read")
+            await context.close()
+
+
+async def test_a_comment_is_hidden_from_others_and_its_author_answered_in_private(
+    serve: Serve, open_context: OpenContext
+) -> None:
+    async with FacebookSandbox(verifies=True) as facebook:
+        facebook.publish("Өтініштеріңізді осында жазыңыз.")
+        settings = FacebookPage(facebook, 1).settings
+        async with serve(tables={"channels": {"facebook": {"main": settings}}}) as served:
+            context = await open_context()
+            principal = await employ(served, "Дана", language="en", hold_seconds=0)
+            await sign_in(served, context, principal)
+            await lay_out(served, [{}])
+            page = await Desk(served, await context.new_page(), principal).visit(NEWEST)
+            await heard(page)
+            citizen = facebook.citizen(name="Ержан", user_id="7000000000010001")
+            said = await citizen.comment("Телефоным 8 701 000 00 00, қоңырау шалыңыздар!")
+            await page.locator("li.row .row-link", has_text="Телефоным").click()
+            await page.get_by_role("button", name="Hide from others").click()
+            await expect(page.locator(".message.in .gone")).to_contain_text("Hidden from others")
+            assert facebook.comments[said.external_id].hidden
+            assert await axe(page) == []
+            await page.get_by_role("button", name="Show to others again").click()
+            await expect(page.locator(".message.in .gone")).to_have_count(0)
+            assert not facebook.comments[said.external_id].hidden
+
+            private = page.locator("[data-way] option[value^=private]")
+            await page.locator("[data-way]").select_option(await private.get_attribute("value"))
+            await page.locator("#draft").fill("Нөміріңізді көпшілік көрмейді, қоңырау шаламыз.")
+            await page.locator("#draft").press("Control+Enter")
+            received = await citizen.next()
+            assert received.from_comment == said.external_id
+            await expect(page.locator(".message.private")).to_contain_text("Privately")
             await context.close()
 
 

@@ -91,7 +91,11 @@ class AppealThread extends HTMLElement {
     } else if (button.dataset.earlier) {
       await this.#showEarlier(button);
     } else if (button.dataset.retry) {
-      await this.#retry(button);
+      const body = "evenIfSent" in button.dataset ? { even_if_sent: true } : {};
+      await this.#post(button, `messages/${button.dataset.retry}/retry`, body);
+    } else if (button.dataset.hides) {
+      const { hides, hidden } = button.dataset;
+      await this.#post(button, `messages/${hides}/hidden`, { hidden: hidden === "true" });
     }
   }
 
@@ -110,11 +114,11 @@ class AppealThread extends HTMLElement {
     }
   }
 
-  async #retry(button) {
+  /** Do to a message what its button says. */
+  async #post(button, address, body) {
     button.disabled = true;
-    const body = "evenIfSent" in button.dataset ? { even_if_sent: true } : {};
     try {
-      await api("POST", `messages/${button.dataset.retry}/retry`, body);
+      await api("POST", address, body);
       await this.refresh();
     } catch (error) {
       button.disabled = false;
