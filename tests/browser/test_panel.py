@@ -7,7 +7,7 @@ from typing import Any
 from playwright.async_api import Page, Route, expect
 from sqlmodel import select
 
-from registry.appeals import DeskChannel, Opening, open_appeal
+from registry.appeals import Change, DeskChannel, Opening, change_appeal, open_appeal
 from registry.models import Contact, ContactNote
 from registry.operators import Role
 from registry.search.following import catch_up
@@ -233,6 +233,28 @@ async def test_a_supervisor_extends_a_deadline_with_a_reason_and_takes_that_back
     shown = page.locator('#panel [data-command="deadline"] time')
     await expect(shown).to_have_attribute("datetime", before.isoformat())
     assert (await signed_in.appeal(number)).due_at == before
+
+
+async def test_an_appeal_gets_another_subject_and_is_a_duplicate_no_more(
+    signed_in: Desk,
+) -> None:
+    original = await bring(signed_in, "Құбыр жарылды")
+    number = await bring(signed_in, "Көмек")
+    async with signed_in.served.hub.database.write() as session:
+        repeats = Change(duplicate_of=original)
+        now = signed_in.served.hub.clock()
+        await change_appeal(session, number, repeats, by=signed_in.principal, now=now)
+    page = await open_panel(signed_in, number)
+
+    await page.locator('#panel [data-edit="subject"]').click()
+    await page.keyboard.type("Абай 10: құбыр жарылды")
+    await page.keyboard.press("Enter")
+    await expect(page.locator('[data-shows="subject"]')).to_have_text("Абай 10: құбыр жарылды")
+    await expect(page.locator(".ties li")).to_contain_text("Құбыр жарылды")
+    await page.get_by_role("button", name="Not a duplicate").click()
+    await expect(page.locator(".ties")).to_have_count(0)
+    kept = await signed_in.appeal(number)
+    assert (kept.subject, kept.duplicate_of_id) == ("Абай 10: құбыр жарылды", None)
 
 
 async def test_all_that_happened_is_told_with_who_did_it(signed_in: Desk) -> None:

@@ -92,7 +92,7 @@ function leaveEdit(form) {
 async function keepEdit(form) {
   const input = form.querySelector("input");
   const value = input.value.trim();
-  if (value === input.defaultValue || (!value && form.dataset.of === "contact")) return leaveEdit(form);
+  if (value === input.defaultValue || (!value && form.dataset.edits !== "address")) return leaveEdit(form);
   if (form.dataset.of === "contact") {
     await changeContact({ [form.dataset.edits]: value }, said().renamed);
   } else {
@@ -243,6 +243,7 @@ async function clicked(event) {
   else if ("block" in dataset) await block(button);
   else if ("mergeContact" in dataset) await merge();
   else if (dataset.unmerge) await unmerge(button);
+  else if ("unlink" in dataset) await unlink();
   else if (dataset.dropNote) await dropNote(button);
 }
 
@@ -266,6 +267,12 @@ function pressed(event) {
     event.preventDefault();
     event.target.form.requestSubmit();
   }
+}
+
+/** The appeal repeats no other one. */
+async function unlink() {
+  await change([body().dataset.number], { duplicate_of: null }, words.said.unlinked);
+  await refresh();
 }
 
 async function askKind() {
