@@ -298,6 +298,18 @@ async def test_one_calls_the_citizen_of_an_appeal(office: Office) -> None:
     again.problem(409, "on_the_line")
 
 
+async def test_one_calls_a_contact_whatever_it_is_about(office: Office) -> None:
+    side = await office.rings()
+    await office.exchange.hangs_up(side)
+    await office.at_the_phone()
+    (appeal,) = (await office.call("GET", "/appeals?channel=phone")).json["items"]
+    made = await office.call("POST", "/phone/calls", json={"contact": appeal["contact"]["id"]})
+    assert made.status == 201, made.body
+    assert made.json["call"]["number"] == CALLER
+    nobody = await office.call("POST", "/phone/calls", json={"contact": "17"})
+    nobody.problem(404, "not_found")
+
+
 async def test_whoever_cannot_be_called_is_not(office: Office) -> None:
     await office.desk.join("Dana")
     off = await office.call("POST", "/phone/calls", json={"number": CALLER})

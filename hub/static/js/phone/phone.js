@@ -141,9 +141,9 @@ async function callOut(body, path = "phone/calls") {
 }
 
 async function callNumber({ element }) {
-  const { callBack, callNumber: number, callAppeal: appeal, callContact: contact } = element?.dataset ?? {};
+  const { callBack, callNumber: number, callAppeal: appeal } = element?.dataset ?? {};
   if (callBack) return callOut(undefined, `phone/call-backs/${callBack}/call`);
-  const body = Object.fromEntries(Object.entries({ number, appeal, contact }).filter(([, value]) => value));
+  const body = Object.fromEntries(Object.entries({ number, appeal }).filter(([, value]) => value));
   if (Object.keys(body).length) return callOut(body);
   const given = await ask({
     title: words.commands["phone-call"],
