@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from aiohttp import web_app
 from argon2 import PasswordHasher
 from blockbuster import BlockBuster
@@ -266,6 +267,8 @@ def _passwords_cost_little() -> Iterator[None]:
 def _logs() -> None:
     """Logs as a running hub writes them, whatever the test before made of them."""
     logs.set_up(form="json")
+    # Else a logger of a module keeps for good what the first test that heard it had made of it.
+    structlog.configure(cache_logger_on_first_use=False)
 
 
 @pytest.fixture(scope="session")
