@@ -22,36 +22,42 @@ def name(route: Route) -> str:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("route", ROUTES, ids=name)
-async def test_nobody_comes_in_without_a_token_that_opens(desk: Desk, route: Route) -> None:
+async def test_nobody_comes_in_without_a_token_that_opens(
+    desk: Desk, subtests: pytest.Subtests
+) -> None:
     token = await desk.join("Dana")
-    for headers, wrong in [
-        ({}, ""),
-        ({"Authorization": "Bearer"}, ""),
-        ({"Authorization": f"Basic {token}"}, ""),
-        ({"Authorization": token}, ""),
-        ({}, token[:-1]),
-        ({}, token + "x"),
-        ({"Cookie": f"token={token}"}, ""),
-    ]:
-        answer = await desk.call(route.method, place(route), token=wrong, headers=headers)
-        answer.problem(401, "unauthorized")
-        assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="hub"')
-    answer = await desk.call(route.method, f"{place(route)}?token={token}", token="")
-    answer.problem(401, "unauthorized")
+    for route in ROUTES:
+        with subtests.test(route=name(route)):
+            for headers, wrong in [
+                ({}, ""),
+                ({"Authorization": "Bearer"}, ""),
+                ({"Authorization": f"Basic {token}"}, ""),
+                ({"Authorization": token}, ""),
+                ({}, token[:-1]),
+                ({}, token + "x"),
+                ({"Cookie": f"token={token}"}, ""),
+            ]:
+                answer = await desk.call(route.method, place(route), token=wrong, headers=headers)
+                answer.problem(401, "unauthorized")
+                assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="hub"')
+            answer = await desk.call(route.method, f"{place(route)}?token={token}", token="")
+            answer.problem(401, "unauthorized")
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("route", ROUTES, ids=name)
-async def test_each_route_is_for_its_role_and_those_above(desk: Desk, route: Route) -> None:
-    for role in Role:
-        token = await desk.join(role.title(), role)
-        answer = await desk.call(route.method, place(route), token=token)
-        if list(Role).index(role) < list(Role).index(route.role):
-            problem = answer.problem(403, "forbidden")
-            assert f"needs the role {route.role}" in problem["detail"]
-        else:
-            assert answer.status not in {401, 403}
+async def test_each_route_is_for_its_role_and_those_above(
+    desk: Desk, subtests: pytest.Subtests
+) -> None:
+    tokens = {role: await desk.join(role.title(), role) for role in Role}
+    for route in ROUTES:
+        with subtests.test(route=name(route)):
+            for role, token in tokens.items():
+                answer = await desk.call(route.method, place(route), token=token)
+                if list(Role).index(role) < list(Role).index(route.role):
+                    problem = answer.problem(403, "forbidden")
+                    assert f"needs the role {route.role}" in problem["detail"]
+                else:
+                    assert answer.status not in {401, 403}
 
 
 def test_every_route_that_is_served_stands_in_the_table() -> None:

@@ -1,6 +1,6 @@
 """Problems: every error is one kind of answer, and none of them is a surprise."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator
 from io import BytesIO
 from typing import Any
 
@@ -8,7 +8,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from hub.api.exchange import PREFIX
-from hub.api.route import Route
 from hub.api.routes import ROUTES
 from registry.operators import Role
 from tests.hub.test_api.desk import PROBLEM, Answer, Desk, place
@@ -17,14 +16,19 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 BODIES = [route for route in ROUTES if route.takes is not None]
 NUMBER = "ALM-2026-0000001"
-JSON = {"Content-Type": "application/json"}
 
 
-async def ask(desk: Desk, route: Route, *, headers: Mapping[str, str] = {}, **body: Any) -> Answer:
-    """Call a route as somebody who may."""
+async def answers(
+    desk: Desk, body: bytes, *, kind: str = "application/json"
+) -> AsyncIterator[tuple[str, Answer]]:
+    """Each route that takes a body, and what it answers to this one of somebody who may call it."""
     token = await desk.join("Admin", Role.ADMIN)
-    given = {"Idempotency-Key": "k", **headers}
-    return await desk.call(route.method, place(route), token=token, headers=given, **body)
+    headers = {"Idempotency-Key": "k", "Content-Type": kind}
+    for route in BODIES:
+        answer = await desk.call(
+            route.method, place(route), token=token, headers=headers, data=BytesIO(body)
+        )
+        yield f"{route.method} {route.path}", answer
 
 
 @pytest.mark.parametrize(
@@ -71,37 +75,39 @@ async def test_another_method_is_405_and_says_which_are_taken(
     assert allowed in problem["detail"]
 
 
-@pytest.mark.parametrize("route", BODIES, ids=lambda route: route.path)
-async def test_a_body_of_another_type_is_415(desk: Desk, route: Route) -> None:
-    form = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = await ask(desk, route, data=b"text=hello", headers=form)
-    answer.problem(415, "unsupported_media_type")
-    assert answer.headers["Accept"] == "application/json"
+async def test_a_body_of_another_type_is_415(desk: Desk, subtests: pytest.Subtests) -> None:
+    form = "application/x-www-form-urlencoded"
+    async for route, answer in answers(desk, b"text=hello", kind=form):
+        with subtests.test(route=route):
+            answer.problem(415, "unsupported_media_type")
+            assert answer.headers["Accept"] == "application/json"
 
 
-@pytest.mark.parametrize("route", BODIES, ids=lambda route: route.path)
 @pytest.mark.parametrize(
     "raw", [b"{", b"[]", b'"text"', b"\xff\xfe", b'{"text": "\xed\xa0\x80"}', b"[" * 100_000,
             b'{"text": NaN}', b"null", b'{"text": "\\ud800"}']
 )  # fmt: skip
-async def test_a_body_that_cannot_be_read_is_400(desk: Desk, route: Route, raw: bytes) -> None:
-    answer = await ask(desk, route, data=raw, headers=JSON)
-    assert answer.json["code"] in {"malformed", "invalid"}
-    answer.problem(400, answer.json["code"])
+async def test_a_body_that_cannot_be_read_is_400(
+    desk: Desk, subtests: pytest.Subtests, raw: bytes
+) -> None:
+    async for route, answer in answers(desk, raw):
+        with subtests.test(route=route):
+            assert answer.json["code"] in {"malformed", "invalid"}
+            answer.problem(400, answer.json["code"])
 
 
-@pytest.mark.parametrize("route", BODIES, ids=lambda route: route.path)
-async def test_a_body_too_large_is_413(desk: Desk, route: Route) -> None:
-    answer = await ask(desk, route, data=BytesIO(b" " * 1_100_000), headers=JSON)
-    assert answer.problem(413, "too_large")["limit"] == 1024 * 1024
+async def test_a_body_too_large_is_413(desk: Desk, subtests: pytest.Subtests) -> None:
+    async for route, answer in answers(desk, b" " * 1_100_000):
+        with subtests.test(route=route):
+            assert answer.problem(413, "too_large")["limit"] == 1024 * 1024
 
 
-@pytest.mark.parametrize("route", BODIES, ids=lambda route: route.path)
-async def test_an_unknown_field_is_named(desk: Desk, route: Route) -> None:
-    answer = await ask(desk, route, json={"texte": "?"})
-    problem = answer.problem(400, "invalid")
-    assert problem["pointer"] == "/texte"
-    assert problem["detail"] == "texte: there is no such field."
+async def test_an_unknown_field_is_named(desk: Desk, subtests: pytest.Subtests) -> None:
+    async for route, answer in answers(desk, b'{"texte": "?"}'):
+        with subtests.test(route=route):
+            problem = answer.problem(400, "invalid")
+            assert problem["pointer"] == "/texte"
+            assert problem["detail"] == "texte: there is no such field."
 
 
 @pytest.mark.parametrize(
