@@ -10,7 +10,7 @@ from playwright.async_api import Locator, Page, expect
 
 from hub.live.clients import Goodbye
 from registry.accounts import set_health
-from registry.appeals import Change, Priority, change_appeal
+from registry.appeals import Change, Priority, add_note, change_appeal
 from registry.operators import Principal, Role
 from registry.sessions import end_all_sessions
 from registry.types import AccountKey
@@ -218,6 +218,24 @@ async def test_an_open_appeal_shows_what_the_citizen_adds_beside_a_reply_that_is
     await expect(page.locator(".messages")).to_contain_text("Екінші күн")
     await expect(draft).to_have_value("Қазір тексереміз")
     await expect(draft).to_be_focused()
+
+
+async def test_what_was_said_before_stays_when_whoever_took_an_unread_appeal_is_written_to(
+    signed_in: Desk,
+) -> None:
+    number, hub = await signed_in.served.write_in("Жарық жоқ"), signed_in.served.hub
+    async with hub.database.write() as session:
+        await add_note(session, number, "Тексеру керек", by=signed_in.principal, now=hub.clock())
+    page = await followed(signed_in, f"/inbox/{number}?queue=all&sort=newest")
+    await expect(page.locator(".unread-mark")).to_be_visible()
+    await page.locator('.thread-head [data-command="claim"]').click()
+    await expect(page.locator(".unread-mark")).to_have_count(0)  # who takes it has read it
+
+    await signed_in.served.write_in("Екінші күн")
+
+    said = page.locator(".messages .message .text")
+    await expect(said).to_have_text(["Жарық жоқ", "Тексеру керек", "Екінші күн"])
+    await expect(page.locator(".messages .day")).to_have_count(1)
 
 
 async def test_colleagues_see_who_reads_an_appeal_and_who_writes(

@@ -160,15 +160,15 @@ function parsed(html) {
  * not changed is not touched, so that a voice goes on playing and a selection stays.
  */
 function reconcile(list, fresh) {
-  const first = fresh.find((each) => each.id);
+  const first = fresh.find(isAnchor);
   let place = first ? document.getElementById(first.id) : null;
-  while (place?.previousElementSibling && !place.previousElementSibling.id && place !== list.firstElementChild) {
+  while (place?.previousElementSibling && !isAnchor(place.previousElementSibling)) {
     place = place.previousElementSibling;
   }
   let next = place ?? list.firstElementChild;
   const wanted = place?.previousElementSibling ? fresh.filter((each) => !each.matches(".more")) : fresh;
   for (const each of wanted) {
-    const known = each.id ? document.getElementById(each.id) : null;
+    const known = isAnchor(each) ? document.getElementById(each.id) : null;
     if (known && known !== next) next = dropUntil(next, known);
     if (next?.isEqualNode(each)) {
       next = next.nextElementSibling;
@@ -185,6 +185,11 @@ function reconcile(list, fresh) {
     next.remove();
     next = after;
   }
+}
+
+/** Whether it is the same wherever it stands: days, lines and the mark of what is unread are not. */
+function isAnchor(each) {
+  return each.matches(".message");
 }
 
 /** Remove what stands before an element that goes on; what is still wanted comes again by itself. */
