@@ -19,7 +19,7 @@ from registry.calls.carrying import (
     settle_order,
 )
 from registry.calls.locking import CALLS
-from registry.calls.ordering import LEASE_SECONDS, due_orders
+from registry.calls.ordering import LEASE_SECONDS, has_due_orders
 from registry.calls.switchboard import alone, decision
 from registry.current_office import CurrentOffice
 from registry.db import Database
@@ -101,7 +101,7 @@ class _Carrier:
             return ()
         try:
             async with self._database.read() as session:
-                if not await due_orders(session, now=self._clock(), limit=1):
+                if not await has_due_orders(session, now=self._clock()):
                     return ()
             async with alone(self._database, office=self._office.office) as session:
                 return await claim_orders(session, now=self._clock(), limit=limit)

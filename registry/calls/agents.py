@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, literal, not_, or_
+from sqlalchemy import ColumnElement, and_, bindparam, exists, literal, not_, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -127,21 +127,24 @@ def _has_signed_out(now: ColumnElement[datetime]) -> ColumnElement[bool]:
 
 async def silent_agents(session: AsyncSession, *, now: datetime) -> Sequence[PhoneAgent]:
     """Those who are there by their own word, but whose softphone is gone, or who signed out."""
-    gone = or_(col(PhoneAgent.seen_at).is_(None), col(PhoneAgent.seen_at) < now - SILENCE)
-    available = col(PhoneAgent.state) == duty.AVAILABLE
-    on_a_call = col(PhoneAgent.state).in_((duty.BUSY, duty.WRAP_UP))
-    found = await session.exec(
-        select(PhoneAgent).where(
-            or_(
-                and_(available, col(PhoneAgent.device) == "", gone),
-                and_(
-                    or_(available, and_(on_a_call, col(PhoneAgent.reason) == "")),
-                    _has_signed_out(literal(now, UtcTime())),
-                ),
-            )
-        )
+    return (await session.exec(_SILENT, params={"seen_since": now - SILENCE, "now": now})).all()
+
+
+_GONE = or_(
+    col(PhoneAgent.seen_at).is_(None),
+    col(PhoneAgent.seen_at) < bindparam("seen_since", type_=UtcTime()),
+)
+_AVAILABLE = col(PhoneAgent.state) == duty.AVAILABLE
+_ON_A_CALL = col(PhoneAgent.state).in_((duty.BUSY, duty.WRAP_UP))
+_SILENT = select(PhoneAgent).where(
+    or_(
+        and_(_AVAILABLE, col(PhoneAgent.device) == "", _GONE),
+        and_(
+            or_(_AVAILABLE, and_(_ON_A_CALL, col(PhoneAgent.reason) == "")),
+            _has_signed_out(bindparam("now", type_=UtcTime())),
+        ),
     )
-    return found.all()
+)
 
 
 async def sign_out(session: AsyncSession, agent: PhoneAgent, *, now: datetime) -> None:

@@ -55,7 +55,7 @@ async def claim_orders(
 ) -> Sequence[Claimed]:
     """The oldest order of each call, unless somebody carries it; what is needless is done with.
 
-    The caller holds the lock, where `due_orders` has said that there are some.
+    The caller holds the lock, where `has_due_orders` has said that there are some.
     """
     claimed = []
     for row in await due_orders(session, now=now, limit=limit):

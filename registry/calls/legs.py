@@ -207,12 +207,14 @@ async def decline(session: AsyncSession, operator_id: int, *, now: datetime) -> 
 
 async def overdue_legs(session: AsyncSession, *, now: datetime) -> Sequence[CallLeg]:
     """What has rung for long enough."""
-    found = await session.exec(
-        select(CallLeg)
-        .where(CallLeg.state == "ringing", CallLeg.deadline <= now)
-        .order_by(col(CallLeg.id))
-    )
-    return found.all()
+    return (await session.exec(_OVERDUE, params={"now": now})).all()
+
+
+_OVERDUE = (
+    select(CallLeg)
+    .where(CallLeg.state == "ringing", CallLeg.deadline <= bindparam("now"))
+    .order_by(col(CallLeg.id))
+)
 
 
 async def give_up(session: AsyncSession, leg: CallLeg, state: str, *, now: datetime) -> None:

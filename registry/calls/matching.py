@@ -169,17 +169,17 @@ def _turn(waiting: Waiting) -> tuple[bool, datetime, int]:
 
 async def needless(session: AsyncSession) -> Sequence[Call]:
     """Call-backs that wait to be taken, or ring, though somebody has spoken to the number."""
-    joined = exists().where(col(CallLeg.call_id) == col(Call.id), col(CallLeg.state) == "joined")
-    found = await session.exec(
-        select(Call).where(
-            col(Call.ended_at).is_(None),
-            _IS_DIALLED,
-            col(Call.state).in_(("waiting", "ringing")),
-            _DONE,
-            not_(joined),
-        )
-    )
-    return found.all()
+    return (await session.exec(_NEEDLESS)).all()
+
+
+_JOINED = exists().where(col(CallLeg.call_id) == col(Call.id), col(CallLeg.state) == "joined")
+_NEEDLESS = select(Call).where(
+    col(Call.ended_at).is_(None),
+    _IS_DIALLED,
+    col(Call.state).in_(("waiting", "ringing")),
+    _DONE,
+    not_(_JOINED),
+)
 
 
 # --- Who takes calls ------------------------------------------------------------------------------

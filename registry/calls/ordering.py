@@ -17,6 +17,7 @@ from registry.calls.orders import Dial, HangUpCall, Hold, Move, Order, Release, 
 from registry.calls.tables import Call, CallLeg, CallOrder
 from registry.columns import Id, Json, UtcTime
 from registry.ids import new_id, parse_id
+from registry.inbox.rows import fetch
 
 LEASE_SECONDS = 20.0
 """How long carrying an order may take: after that somebody else tries."""
@@ -109,21 +110,26 @@ async def hang_up_citizen(session: AsyncSession, call: Call, *, now: datetime) -
 
 async def due_orders(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[CallOrder]:
     """The oldest of each call that nobody carries and that need not wait."""
-    heads = (
-        select(func.min(CallOrder.id))
-        .where(col(CallOrder.done_at).is_(None))
-        .group_by(col(CallOrder.call_id))
-    )
-    found = await session.exec(
-        select(CallOrder)
-        .where(
-            col(CallOrder.id).in_(heads),
-            func.coalesce(col(CallOrder.claimed_until), now) <= now,
-        )
-        .order_by(col(CallOrder.id))
-        .limit(limit)
-    )
-    return found.all()
+    return (await session.exec(_DUE, params={"now": now, "limit": limit})).all()
+
+
+async def has_due_orders(session: AsyncSession, *, now: datetime) -> bool:
+    """Whether there are any."""
+    return bool(await fetch(session, _IS_DUE, {"now": now}))
+
+
+_HEADS = (
+    select(func.min(CallOrder.id))
+    .where(col(CallOrder.done_at).is_(None))
+    .group_by(col(CallOrder.call_id))
+)
+_NOW = bindparam("now", type_=UtcTime())
+_READY = (
+    col(CallOrder.id).in_(_HEADS),
+    func.coalesce(col(CallOrder.claimed_until), _NOW) <= _NOW,
+)
+_DUE = select(CallOrder).where(*_READY).order_by(col(CallOrder.id)).limit(bindparam("limit"))
+_IS_DUE = select(CallOrder.id).where(*_READY).limit(1)
 
 
 async def is_moot(session: AsyncSession, call_id: int, what: Order) -> bool:

@@ -27,7 +27,7 @@ from registry.calls.hearing import (
     Rang,
     Waits,
 )
-from registry.calls.ordering import due_orders
+from registry.calls.ordering import has_due_orders
 from registry.calls.orders import Dial, HangUpCall, Hold, Move, Order, Release, Ring
 from registry.calls.script import (
     Ask,
@@ -108,7 +108,7 @@ class Exchange:
         """Carry everything that is ordered, and what is ordered because of it."""
         while True:
             async with self.database.read() as session:
-                if not await due_orders(session, now=self.now, limit=1):
+                if not await has_due_orders(session, now=self.now):
                     return
             async with decision(self.database, office=self.office, now=self.now) as session:
                 claimed = await claim_orders(session, now=self.now)
