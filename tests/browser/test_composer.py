@@ -1,6 +1,7 @@
 """The composer, in a browser: where a reply goes, what it carries, and taking it back."""
 
 import asyncio
+import re
 import struct
 import zlib
 from collections.abc import AsyncIterator
@@ -10,11 +11,12 @@ import pytest_asyncio
 from playwright.async_api import Page, Route, expect
 from sqlmodel import col, select
 
+from connectors.sms.sandbox import ACCOUNT_SID, AUTH_TOKEN, NUMBER, SmsSandbox
 from connectors.telegram.sandbox import TelegramSandbox
 from registry.models import Appeal, Dispatch, Message
 from registry.saved_replies import Wanted, add_saved_reply
 from tests.browser.conftest import OpenContext, Serve
-from tests.browser.desk import Desk, employ, sign_in
+from tests.browser.desk import Desk, employ, lay_out, sign_in
 from tests.browser.looking import Faults, axe, shot
 
 FLOOD = "Су басып жатыр, Абай даңғылы 10, көмектесіңіздерші!"
@@ -310,3 +312,32 @@ async def test_a_reply_in_another_language_than_the_citizens_is_warned_of(desk: 
     await expect(page.locator("[data-warning]")).to_be_visible()
     await page.locator("#draft").fill("Сәлеметсіз бе! Бригада жолға шықты, кешке дейін жетеді.")
     await expect(page.locator("[data-warning]")).to_be_hidden()
+
+
+async def test_an_sms_is_counted_in_segments_as_they_are_paid_for(
+    serve: Serve, open_context: OpenContext
+) -> None:
+    async with SmsSandbox() as sms:
+        account = {
+            "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN, "from": NUMBER,
+            "api_base": sms.url,
+        }  # fmt: skip
+        async with serve(tables={"channels": {"sms": {"main": account}}}) as served:
+            context = await open_context()
+            principal = await employ(served, "Дана Серікқызы", language="en")
+            await sign_in(served, context, principal)
+            visitor = {"channel": "visit", "account": "desk", "phone": "+77011234567"}
+            [number] = await lay_out(served, [visitor])
+            desk = Desk(served, await context.new_page(), principal)
+            page = await desk.visit(f"/inbox/{number}?queue=all&sort=due")
+            await expect(page.locator("[data-way]")).to_contain_text("SMS")
+            counter, draft = page.locator("[data-counter]"), page.locator("#draft")
+            await draft.fill("The crew is on its way. " * 6)
+            await expect(counter).to_have_text("144 · SMS: 1")
+            await draft.fill("Бригада жолға шықты. " * 6)
+            await expect(counter).to_have_text("126 · SMS: 2")
+            await page.locator("[data-emoji]").click()
+            await page.locator(".suggestions [role=option]").first.click()
+            await expect(draft).to_have_value(re.compile("🙂$"))
+            await expect(counter).to_have_text(re.compile("SMS: 2$"))
+            await context.close()
