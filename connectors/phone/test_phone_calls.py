@@ -259,6 +259,24 @@ async def test_what_is_pressed_is_heard_and_silence_too(
     assert not exchange.all(Arrived)
 
 
+async def test_whoever_picks_up_on_a_number_can_be_asked_for_a_key(
+    phone: PhoneConnector, twilio: PhoneSandbox, exchange: Exchange
+) -> None:
+    exchange.says = {
+        LegAnswered: (Ask(step="take.7", sounds=(Say("Звонок", "ru"),)),),
+        Pressed: (Talk(room=ROOM, step="leg", ends_room=True),),
+    }
+    mobile = twilio.caller("+77015550001")
+    ring = Ring(leg="7", device=mobile.address, shown=CITIZEN, seconds=20, first=True)
+    leg = await phone.carry(ring)
+    await twilio.idle()
+    await mobile.answer()
+    await mobile.press("5")
+    pressed = exchange.last(Pressed)
+    assert (pressed.step, pressed.digits, pressed.call) == ("take.7", "5", leg)
+    assert mobile.place == f"room:{ROOM}"
+
+
 async def test_who_leaves_the_queue_by_a_key_is_not_moved(
     phone: PhoneConnector, twilio: PhoneSandbox, exchange: Exchange
 ) -> None:

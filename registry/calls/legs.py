@@ -96,7 +96,7 @@ async def answer_leg(session: AsyncSession, heard: LegAnswered, *, now: datetime
         return await _script(session, call, leg)
     if not await _join(session, leg, heard.call, now=now):
         prompt = "call_taken" if call.state == "talking" else "caller_gone"
-        return (Line(prompt, await _language(session, leg.operator_id)), HangUp())
+        return (Line(prompt, await language_of(session, leg.operator_id)), HangUp())
     if rings is not None:
         # It was rung twice, by two who did not know of each other; one is enough.
         await order(session, call, HangUpCall(call=rings), now=now)
@@ -146,10 +146,10 @@ async def _script(session: AsyncSession, call: Call, leg: CallLeg) -> Script:
     )
     if not is_dialled(call):
         return (talk,)
-    return Line("connecting", await _language(session, leg.operator_id)), talk
+    return Line("connecting", await language_of(session, leg.operator_id)), talk
 
 
-async def _language(session: AsyncSession, operator_id: int) -> str:
+async def language_of(session: AsyncSession, operator_id: int) -> str:
     """What an operator's screen is in, or else what the office speaks."""
     operator = await session.get(Operator, operator_id)
     chosen = None if operator is None else operator.preferences.get("language")

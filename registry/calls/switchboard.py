@@ -24,14 +24,16 @@ from registry.calls.hearing import (
     HowEnded,
     LegAnswered,
     LegEnded,
+    Pressed,
     Recorded,
 )
 from registry.calls.knowing import hold_call
 from registry.calls.leaving import clear, end_call, is_being_given, is_in_room, leave_room
-from registry.calls.legs import LEFT_ROOM, answer_leg, give_up, leg_ended, leg_left, overdue_legs
+from registry.calls.legs import LEFT_ROOM, give_up, leg_ended, leg_left, overdue_legs
 from registry.calls.locking import lock_switchboard, tell_screens
 from registry.calls.matching import match, needless, planned
 from registry.calls.ordering import hang_up_citizen
+from registry.calls.picking_up import KEY, pick_up, press
 from registry.calls.recording import recorded
 from registry.calls.script import HangUp, Script
 from registry.calls.steps import START
@@ -107,7 +109,9 @@ async def _take_in(
 ) -> Script | None:
     match heard:
         case LegAnswered():
-            return await answer_leg(session, heard, now=now)
+            return await pick_up(session, heard, now=now)
+        case Pressed(step=step) if step.startswith(KEY):
+            return await press(session, heard, now=now)
         case LegEnded():
             await leg_ended(session, heard, now=now)
         case Arrived(step=step) if step == LEFT_ROOM:
