@@ -67,6 +67,8 @@ def _words() -> dict[str, object]:
             "looks": _("%(name)s is looking at it"),
             "writes": _("%(name)s is writing"),
             "open": _("Open"),
+            "allow_text": _("Urgent calls can be shown while no tab of the desk is seen."),
+            "allow": _("Allow"),
             "vanished": _("This appeal is not yours to see any more."),
         },
         "arrived": plural(lambda n: ngettext("%(n)s new message", "%(n)s new messages", n)),

@@ -392,6 +392,35 @@ window.Notification = class {
 """Notes what a tab sounds, and of what it notifies; none of the tabs is in use."""
 
 
+UNDECIDED = """
+window.Notification = class {
+  static permission = "default";
+  static async requestPermission() {
+    document.documentElement.dataset.asked = "";
+    return this.permission = "granted";
+  }
+};
+"""
+"""A browser whose owner has not said whether a page may notify."""
+
+
+async def test_whoever_is_called_to_something_urgent_is_offered_to_be_notified_of_the_next(
+    signed_in: Desk,
+) -> None:
+    numbers = await lay_out(signed_in.served, [{"priority": "urgent"}, {"priority": "urgent"}])
+    await signed_in.page.context.add_init_script(UNDECIDED)
+    page = await followed(signed_in)
+    giver = await employ(signed_in.served, "Ерлан")
+    await alter(signed_in.served, numbers[0], giver, assignee_id=signed_in.operator_id)
+    offered = page.locator(".toast").get_by_role("button", name="Allow")
+    await expect(offered).to_have_count(1)
+    await offered.click()
+    await expect(page.locator("html")).to_have_attribute("data-asked", "")
+    await alter(signed_in.served, numbers[1], giver, assignee_id=signed_in.operator_id)
+    await expect(page.locator(".toast", has_text=numbers[1])).to_be_visible()
+    await expect(offered).to_have_count(0)
+
+
 async def test_of_several_tabs_one_sounds_what_is_urgent_and_notifies_of_it(
     signed_in: Desk,
 ) -> None:

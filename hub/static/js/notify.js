@@ -34,6 +34,7 @@ function called({ detail: notice }) {
       const action = { label: words.live.open, href };
       toast([notice.title, notice.text].filter(Boolean).join(" · "), { action, kind: notice.urgency === "high" ? "bad" : "" });
     }
+    if (isWanted("notifications", notice.urgency)) offer();
   }
   if (!leads) return;
   if (isWanted("sounds", notice.urgency)) ring(notice.urgency);
@@ -61,6 +62,15 @@ function notify({ kind, number, urgency, title, text }) {
     if (number) openAppeal(number, { focus: true });
     else openList(LATE, { focus: true });
   };
+}
+
+let offered = false;
+
+/** A browser asks its owner once somebody wants to be asked: here where it matters, and once a page. */
+function offer() {
+  if (offered || !("Notification" in window) || Notification.permission !== "default") return;
+  offered = true;
+  toast(words.live.allow_text, { action: { label: words.live.allow, run: () => Notification.requestPermission() } });
 }
 
 /** Hear and see every call from now on, or urgent ones alone; whether it is every one. Throws: Problem. */
