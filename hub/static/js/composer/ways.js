@@ -1,9 +1,10 @@
 // Where a reply goes: the ways to the citizen, whether each can be gone now, and until when.
 import { api } from "../api.js";
-import { now } from "../times.js";
+import { now, span } from "../times.js";
 import { format, words } from "../words.js";
 
-const HOUR = 3_600_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 
 /** The ways of an appeal, in the selection above the text. */
 export class Ways {
@@ -69,7 +70,7 @@ export class Ways {
     const left = Date.parse(closes) - at;
     const open = left > 0;
     this.#window.textContent = open
-      ? format(this.#said.window, { time: span(left) })
+      ? format(this.#said.window, { time: span(Math.max(left, MINUTE)) })
       : this.#said.closed;
     this.#window.classList.toggle("soon", left < 4 * HOUR);
   }
@@ -88,12 +89,4 @@ function option(way) {
   parts.push(words.ways[way.public ? "public" : way.kind]);
   made.textContent = parts.join(" · ") + (way.possible || way.templates ? "" : ` — ${words.ways.impossible}`);
   return made;
-}
-
-function span(milliseconds) {
-  const minutes = Math.max(1, Math.floor(milliseconds / 60_000));
-  const { d, h, min } = words.units;
-  if (minutes >= 1440) return `${Math.floor(minutes / 1440)} ${d} ${Math.floor(minutes / 60) % 24} ${h}`;
-  if (minutes >= 60) return `${Math.floor(minutes / 60)} ${h} ${minutes % 60} ${min}`;
-  return `${minutes} ${min}`;
 }
