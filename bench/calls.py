@@ -5,7 +5,7 @@
 The minutes are simulated: people talk, hang up, do not answer, give calls on, leave a message, ask
 to be called back and are. What is timed is real. "hub" is all of it on loopback (see
 tests/journeys/rush.py): Twilio's stand-in posts signed webhooks, and a decision is timed from the
-delivery's arrival to its answer; the stand-in works in the same process, on the same core.
+delivery's arrival to its answer, by the hub itself, in a process of its own.
 "registry" is what decides, alone (see tests/registry/calls/simulation.py). The ceiling is a
 transaction that reads one row and writes one, on the same database. A run in which a call was lost,
 offered to two or overtaken, or of which the hub knows something else than the provider, counts for
@@ -32,8 +32,9 @@ from registry.calls.hearing import Anything
 from registry.calls.locking import lock_switchboard
 from registry.calls.script import Script
 from registry.db import Database
-from tests.journeys.rush import Decision, opened_centre
+from tests.journeys.rush import opened_centre
 from tests.journeys.rush_books import balanced
+from tests.journeys.rush_hub import Decision
 from tests.registry.calls.exchange import Exchange
 from tests.registry.calls.simulation import Simulation
 
@@ -59,8 +60,8 @@ class Result:
     aim_p99_ms: float
     cpu_p50_ms: float
     cpu_p99_ms: float
-    """Of our own process: what a machine that is busy with other things does not lengthen. In the
-    hub it is at most this, as the stand-in's work and that of other decisions is in it."""
+    """Of the process that decides: what a machine that is busy with other things does not lengthen.
+    In the hub it is at most this, as its other work meanwhile is in it."""
     bare_p50_ms: float
     ratio: float
     """A bare transaction to a decision, each at its median."""
@@ -148,7 +149,7 @@ def _measure(kind: str, part: str, callers: int) -> Result:
 async def _in_hub(
     url: str, folder: Path, callers: int
 ) -> tuple[Sequence[Decision], Mapping[str, Any]]:
-    async with opened_centre(database_url=url, folder=folder) as centre:
+    async with opened_centre(database_url=url, folder=folder, apart=True) as centre:
         settle_memory()
         await centre.rush(callers=callers, operators=OPERATORS, seconds=SECONDS)
         books = await balanced(centre)

@@ -3,14 +3,14 @@
     async with opened_centre(database_url=…, folder=…) as centre:
         outcome = await centre.rush(callers=200, operators=20, seconds=600)
 
-The hub is whole: HTTP on loopback, signed webhooks, its loops, in this process. The provider is
-Twilio's stand-in, whose time is the hub's clock. A moment ends when everybody waits and the hub has
-carried what it ordered; so a run takes the same course however slow the machine is.
+The hub is whole: HTTP on loopback, signed webhooks, its loops, in this process or, `apart`, in one
+of its own. The provider is Twilio's stand-in, whose time is the hub's clock. A moment ends when
+everybody waits and the hub has carried what it ordered; so a run takes the same course however slow
+the machine is.
 """
 
 import asyncio
 import socket
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,26 +19,24 @@ from pathlib import Path
 from random import Random
 
 import aiohttp
-from aiohttp import web
-from aiohttp.typedefs import Handler
 from msgspec.structs import replace
 from sqlmodel import col, select
 
-from config.settings import Settings
-from connectors.base import Registers
 from connectors.phone.sandbox import ACCOUNT_SID, AUTH_TOKEN, NUMBER, PhoneSandbox
 from connectors.phone.sandbox_legs import ENDED
-from hub.app import ALL_ROLES, Hub, _loops, application, open_hub
-from registry.calls.ordering import due_orders
+from registry.calls.ordering import has_due_orders
 from registry.calls.switchboard import tick
 from registry.calls.tables import CallOrder
+from registry.current_office import Office, load_office
+from registry.db import Database
 from registry.models import Team, TeamMember
 from registry.office import change_setting
 from registry.office_shapes import MenuItem, Telephone, as_delivered
-from tests.journeys.process import PATIENCE, SECRET_KEY, Reply
+from tests.journeys.process import LOOK_AGAIN, PATIENCE, SECRET_KEY, Reply, opened
+from tests.journeys.rush_hub import Decision, Timing, served, served_apart
 from tests.journeys.rush_people import SPEAKS, TEAM, TEAM_KEY, Citizen, Desk
+from tests.journeys.shared_time import SharedTime
 from tests.journeys.telephone import Operator, device_of, employ
-from workers.supervisor import keep_running
 
 NOON = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
 END = 3600
@@ -48,15 +46,6 @@ QUIET = 100
 TICK = timedelta(seconds=5)
 """How often the hub looks at the clock: so often in real time as well, which passes at another
 pace."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """How long the hub took for one delivery, from its arrival to its answer; in seconds."""
-
-    wall: float
-    cpu: float
-    """Of the whole process: at most this was the decision's."""
 
 
 @dataclass(slots=True)
@@ -99,22 +88,38 @@ class Seen:
 class Centre:
     """A hub with a telephone, and whoever is at one."""
 
-    def __init__(self, twilio: PhoneSandbox, hub: Hub, http: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        twilio: PhoneSandbox,
+        database: Database,
+        http: aiohttp.ClientSession,
+        *,
+        office: Office,
+        timing: Timing,
+        apart: bool,
+    ) -> None:
         self.twilio = twilio
-        self.hub = hub
-        self.database = hub.database
-        self.decisions: list[Decision] = []
+        self.database = database
         self.seen = Seen()
         self.citizens: list[Citizen] = []
         self.speaks: dict[int, tuple[str, ...]] = {}
         """Every operator's languages; none are all of them."""
         self._http = http
+        self._office = office
+        self._timing = timing
+        self._apart = apart
+        """What the hub commits is not heard of: it is looked for."""
         self._changed = asyncio.Event()
         self._ticked = self.now
 
     @property
     def now(self) -> datetime:
         return self.twilio.time()
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """Of a hub apart: once it is closed."""
+        return self._timing.decisions
 
     async def ask(
         self, method: str, path: str, *, headers: Mapping[str, str], content: object
@@ -169,7 +174,7 @@ class Centre:
         await self._carried()
         if self.now - self._ticked >= TICK:
             self._ticked = self.now
-            await tick(self.database, office=self.hub.office.office, now=self.now)
+            await tick(self.database, office=self._office, now=self.now)
             await self._carried()
         self.seen.look(self.twilio)
 
@@ -178,16 +183,25 @@ class Centre:
         async with asyncio.timeout(PATIENCE):
             while True:
                 await self.twilio.idle()
-                if not self._changed.is_set():
+                if not (self._apart or self._changed.is_set()):
                     return
                 self._changed.clear()
                 if await self._has_orders():
-                    await self._changed.wait()
+                    await self._change()
+                elif self._apart:
+                    return
+
+    async def _change(self) -> None:
+        """Wait until something may have changed."""
+        if self._apart:
+            await asyncio.sleep(LOOK_AGAIN)
+        else:
+            await self._changed.wait()
 
     async def _has_orders(self) -> bool:
         """Whether there are orders that are due, or being carried."""
         async with self.database.read() as session:
-            if await due_orders(session, now=self.now, limit=1):
+            if await has_due_orders(session, now=self.now):
                 return True
             claimed = select(CallOrder.id).where(
                 col(CallOrder.done_at).is_(None),
@@ -196,17 +210,6 @@ class Centre:
             )
             return (await session.exec(claimed.limit(1))).first() is not None
 
-    @web.middleware
-    async def timed(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Look at the clock around each delivery."""
-        if not request.path.startswith("/hooks/"):
-            return await handler(request)
-        began, worked = time.perf_counter(), time.process_time()
-        response = await handler(request)
-        took = Decision(time.perf_counter() - began, time.process_time() - worked)
-        self.decisions.append(took)
-        return response
-
     def follow(self) -> None:
         """Be told of every commit, and of the end of each moment."""
         self.database.on_commit(self._changed.set)
@@ -214,12 +217,17 @@ class Centre:
 
 
 @asynccontextmanager
-async def opened_centre(*, database_url: str, folder: Path) -> AsyncIterator[Centre]:
+async def opened_centre(
+    *, database_url: str, folder: Path, apart: bool = False
+) -> AsyncIterator[Centre]:
     """A contact centre at noon, on a migrated database, in which conversations are recorded."""
     async with AsyncExitStack() as stack:
         listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        twilio = await stack.enter_async_context(PhoneSandbox(start=NOON, hub=url))
+        twilio, clock = PhoneSandbox(start=NOON, hub=url), folder / "time"
+        if apart:
+            twilio.time = twilio.clock = SharedTime(NOON, clock)
+        await stack.enter_async_context(twilio)
         twilio.numbers[NUMBER].voice_fallback_url = twilio.static("<Response><Reject/></Response>")
         account = {
             "account_sid": ACCOUNT_SID,
@@ -227,50 +235,36 @@ async def opened_centre(*, database_url: str, folder: Path) -> AsyncIterator[Cen
             "number": NUMBER,
             "api_base": twilio.url,
         }
-        settings = Settings.model_validate(
-            {
-                "secret_key": SECRET_KEY,
-                "public_url": url,
-                "database": {"url": database_url},
-                "folder": folder,
-                "channels": {"phone": {"main": account}},
-            }
-        )
-        hub = await stack.enter_async_context(open_hub(settings, clock=twilio.time))
-        await _furnish(hub)
+        settings = {
+            "secret_key": SECRET_KEY,
+            "public_url": url,
+            "database": {"url": database_url},
+            "folder": folder,
+            "channels": {"phone": {"main": account}},
+        }
         http = await stack.enter_async_context(aiohttp.ClientSession(url))
-        centre = Centre(twilio, hub, http)
-        await stack.enter_async_context(_working(hub))
-        app = application(hub)
-        app.middlewares.append(centre.timed)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-        stack.push_async_callback(runner.cleanup)
-        await runner.setup()
-        await web.SockSite(runner, listening).start()
-        for connector in hub.connectors.values():
-            assert isinstance(connector, Registers)
-            await connector.register()
+        timing = Timing()
+        if apart:
+            hub = served_apart(settings, clock=clock, listening=listening, timing=timing)
+            await stack.enter_async_context(hub)
+            database = await stack.enter_async_context(opened(database_url))
+        else:
+            here = served(settings, clock=twilio.time, listening=listening, timing=timing)
+            database = (await stack.enter_async_context(here)).database
+        office = await _furnish(database)
+        centre = Centre(twilio, database, http, office=office, timing=timing, apart=apart)
         centre.follow()
         yield centre
 
 
-async def _furnish(hub: Hub) -> None:
+async def _furnish(database: Database) -> Office:
     setting = replace(
         as_delivered(Telephone), menu=(MenuItem(digit=TEAM_KEY, team=TEAM),), record=True
     )
-    async with hub.database.write() as session:
-        session.add(Team(key=TEAM, name="Water", created_at=hub.clock()))
-        await change_setting(session, setting, actor="system", now=hub.clock())
-
-
-@asynccontextmanager
-async def _working(hub: Hub) -> AsyncIterator[None]:
-    """Run all loops; they end by themselves, as those of a hub that stops."""
-    stopping = asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        for name, loop in _loops(hub, only=ALL_ROLES, stopping=stopping):
-            group.create_task(keep_running(name, loop, stopping=stopping), name=name)
-        try:
-            yield
-        finally:
-            stopping.set()
+    async with database.write() as session:
+        session.add(Team(key=TEAM, name="Water", created_at=NOON))
+        await change_setting(session, setting, actor="system", now=NOON)
+    async with database.read() as session:
+        office = await load_office(session)
+    assert office is not None
+    return office
