@@ -356,10 +356,8 @@ class ConnectorContract:
         return cls.folder() / cls.fixtures_folder
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """One test for each recorded delivery and each row of the tables of failures."""
+        """One test for each row of the tables of failures."""
         wanted = metafunc.fixturenames
-        if "case" in wanted:
-            metafunc.parametrize("case", cases(self.fixtures()), ids=lambda case: case.name)
         tables = {"row": self.failures, "lost": _LOST_ANSWERS, "trouble": _TROUBLES}
         for name, table in tables.items():
             if name in wanted:
@@ -583,15 +581,19 @@ class ConnectorContract:
 
     @applies(_verifies)
     def test_a_delivery_that_the_provider_signed_is_let_in(
-        self, case: Case, reader: Connector
+        self, subtests: pytest.Subtests, reader: Connector
     ) -> None:
-        reader.verify(self.signed(case, self.settings(NOWHERE)))
+        for case in cases(self.fixtures()):
+            with subtests.test(case=case.name):
+                reader.verify(self.signed(case, self.settings(NOWHERE)))
 
     @applies(_verifies)
     def test_a_delivery_without_its_signature_is_forged(
-        self, case: Case, reader: Connector
+        self, subtests: pytest.Subtests, reader: Connector
     ) -> None:
-        self._assert_forged(reader, self.envelope(self.body(case.content()), case=case))
+        for case in cases(self.fixtures()):
+            with subtests.test(case=case.name):
+                self._assert_forged(reader, self.envelope(self.body(case.content()), case=case))
 
     @applies(_verifies)
     @pytest.mark.parametrize(
@@ -618,19 +620,23 @@ class ConnectorContract:
 
     @applies(_verifies)
     def test_a_delivery_signed_for_another_account_is_forged(
-        self, case: Case, other_reader: Connector
+        self, subtests: pytest.Subtests, other_reader: Connector
     ) -> None:
-        ours = self.signed(case, self.settings(NOWHERE))
-        replayed = msgspec.structs.replace(ours, account=OTHER_ACCOUNT)
-        self._assert_forged(other_reader, replayed)
+        for case in cases(self.fixtures()):
+            with subtests.test(case=case.name):
+                ours = self.signed(case, self.settings(NOWHERE))
+                replayed = msgspec.structs.replace(ours, account=OTHER_ACCOUNT)
+                self._assert_forged(other_reader, replayed)
 
     @applies(lambda suite: suite.has_webhook and suite.signs_body and suite.reads)
     def test_a_signed_delivery_that_was_altered_is_forged(
-        self, case: Case, reader: Connector
+        self, subtests: pytest.Subtests, reader: Connector
     ) -> None:
-        envelope = self.signed(case, self.settings(NOWHERE))
-        self._assert_forged(reader, msgspec.structs.replace(envelope, body=envelope.body + b" "))
-        self._assert_forged(reader, msgspec.structs.replace(envelope, body=b""))
+        for case in cases(self.fixtures()):
+            with subtests.test(case=case.name):
+                whole = self.signed(case, self.settings(NOWHERE))
+                for body in (whole.body + b" ", b""):
+                    self._assert_forged(reader, msgspec.structs.replace(whole, body=body))
 
     @applies(_verifies)
     @pytest.mark.parametrize("body", _GARBAGE, ids=range(len(_GARBAGE)))
@@ -677,35 +683,52 @@ class ConnectorContract:
         return values if heard is None else [*values, heard]
 
     @applies(_reads)
-    def test_a_fixture_gives_what_is_expected_in_full(self, case: Case, reader: Connector) -> None:
-        found = outcome(lambda: self.told(self.recorded(case), reader))
-        difference = differing(case.expected(), found)
-        assert not difference, (
-            f"{case.name} reads differently; when that is right, write the expectation anew with "
-            f"python -m connectors.testing.expected {self.connector_class.name} and look at it:\n"
-            f"{difference}"
-        )
+    def test_a_fixture_gives_what_is_expected_in_full(
+        self, subtests: pytest.Subtests, reader: Connector
+    ) -> None:
+        for case in cases(self.fixtures()):
+            with subtests.test(case=case.name):
+                found = outcome(partial(self.told, self.recorded(case), reader))
+                difference = differing(case.expected(), found)
+                assert not difference, (
+                    f"{case.name} reads differently; when that is right, write the expectation "
+                    f"anew with python -m connectors.testing.expected {self.connector_class.name} "
+                    f"and look at it:\n{difference}"
+                )
 
     @applies(_reads)
-    def test_normalize_is_pure(self, case: Case, reader: Connector) -> None:
-        envelope = self.recorded(case)
-        before = copy.deepcopy(envelope)
-        first = outcome(lambda: self.told(envelope, reader))
-        with no_io():
-            again = outcome(lambda: self.told(envelope, reader))
-        assert again == first, "the same delivery gives something else the second time"
-        assert envelope == before, "normalize changed its envelope"
+    def test_normalize_is_pure(self, subtests: pytest.Subtests, reader: Connector) -> None:
+        for case in cases(self.fixtures()):
+            with subtests.test(case=case.name):
+                envelope = self.recorded(case)
+                before = copy.deepcopy(envelope)
+                first = outcome(partial(self.told, envelope, reader))
+                with no_io():
+                    again = outcome(partial(self.told, envelope, reader))
+                assert again == first, "the same delivery gives something else the second time"
+                assert envelope == before, "normalize changed its envelope"
 
     @applies(_reads)
-    async def test_normalize_does_not_ask_the_time(self, case: Case, reader: Connector) -> None:
+    async def test_normalize_does_not_ask_the_time(
+        self, subtests: pytest.Subtests, reader: Connector
+    ) -> None:
         later = self.open(self.settings(NOWHERE), now=NOW + timedelta(days=30))
-        found = [outcome(partial(self.told, self.recorded(case), c)) for c in (reader, later)]
+        for case in cases(self.fixtures()):
+            with subtests.test(case=case.name):
+                now, then = (
+                    outcome(partial(self.told, self.recorded(case), opened))
+                    for opened in (reader, later)
+                )
+                assert now == then, "what a delivery gives depends on when it is read"
         await later.close()
-        assert found[0] == found[1], "what a delivery gives depends on when it is read"
 
     @applies(_reads)
-    def test_values_of_a_fixture_are_sound(self, case: Case, reader: Connector) -> None:
-        self._assert_survives(reader, self.recorded(case))
+    def test_values_of_a_fixture_are_sound(
+        self, subtests: pytest.Subtests, reader: Connector
+    ) -> None:
+        for case in cases(self.fixtures()):
+            with subtests.test(case=case.name):
+                self._assert_survives(reader, self.recorded(case))
 
     @applies(_reads)
     def test_a_channel_that_writes_first_tells_how_it_names_people(self, reader: Connector) -> None:
@@ -731,10 +754,15 @@ class ConnectorContract:
         self._assert_survives(reader, self.envelope(body))
 
     @applies(_reads)
-    def test_a_fixture_that_breaks_off_is_survived(self, case: Case, reader: Connector) -> None:
-        whole = self.recorded(case)
-        for end in range(0, len(whole.body), max(1, len(whole.body) // 50)):
-            self._assert_survives(reader, msgspec.structs.replace(whole, body=whole.body[:end]))
+    def test_a_fixture_that_breaks_off_is_survived(
+        self, subtests: pytest.Subtests, reader: Connector
+    ) -> None:
+        for case in cases(self.fixtures()):
+            with subtests.test(case=case.name):
+                whole = self.recorded(case)
+                for end in range(0, len(whole.body), max(1, len(whole.body) // 50)):
+                    body = whole.body[:end]
+                    self._assert_survives(reader, msgspec.structs.replace(whole, body=body))
 
     @applies(_reads)
     @effort(_DETERMINED, max_examples=MUTATIONS)
