@@ -24,6 +24,9 @@ from argon2 import PasswordHasher
 from blockbuster import BlockBuster
 from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
+from sqlalchemy import Engine
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.util import LRUCache
 
 from hub import logs
 from registry import passwords
@@ -216,6 +219,10 @@ _MAY_BLOCK = [
 """Functions that may block the loop: what happens before anything is served, and tracebacks."""
 
 
+STATEMENTS = 2000
+"""Compiled statements of SQL that are kept, as SQLAlchemy keeps 500 for one engine."""
+
+
 class _Compiled(BytecodeCache):
     """Templates as they were compiled for the first hub of the session: the others take them."""
 
@@ -235,6 +242,18 @@ def _templates_are_compiled_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         made = partial(Environment, bytecode_cache=_Compiled())
         patch.setattr("hub.web.pages.Environment", made)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _statements_are_compiled_once() -> Iterator[None]:
+    """For the first engine of a kind: the others, and each test has its own, take them."""
+    compiled: LRUCache[Any, Any] = LRUCache(STATEMENTS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DefaultDialect, "__eq__", lambda one, other: type(one) is type(other))
+        patch.setattr(DefaultDialect, "__hash__", lambda one: hash(type(one)))
+        shared = property(lambda _: compiled, lambda *_: None)
+        patch.setattr(Engine, "_compiled_cache", shared, raising=False)
         yield
 
 
