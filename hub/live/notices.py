@@ -65,6 +65,8 @@ class Notice(Struct, frozen=True, kw_only=True):
     operator_id: int | None
     """Whom it is for; None for everybody who may see the appeal, or of them the supervisors."""
     appeal: Known
+    actor: str = ""
+    """Whose doing it is, where it is for everybody but them."""
 
     @property
     def is_urgent(self) -> bool:
@@ -76,6 +78,8 @@ class Notice(Struct, frozen=True, kw_only=True):
         standing = self.appeal.standing
         if self.operator_id is not None:
             return self.operator_id == principal.operator_id
+        if self.actor == principal.actor:
+            return False
         if self.kind == _ESCALATED and (
             not principal.is_at_least(Role.SUPERVISOR)
             or standing.assignee_id == principal.operator_id is not None
@@ -163,14 +167,14 @@ class Notices:
         notes = [row.message_id for row in fresh if row.event == "note.added"]
         mentioned = await _mentioned(session, notes)
         meant = {
-            (kind, operator_id, row.appeal_id)
+            (kind, operator_id, row.appeal_id, row.actor if operator_id is None else "")
             for row in fresh
             for kind, operator_id in _meant(row, known[row.appeal_id], mentioned)
             if operator_id is None or row.actor != f"operator:{operator_id}"
         }
         return [
-            Notice(kind=kind, operator_id=operator_id, appeal=known[appeal_id])
-            for kind, operator_id, appeal_id in sorted(meant, key=str)
+            Notice(kind=kind, operator_id=operator_id, appeal=known[appeal_id], actor=actor)
+            for kind, operator_id, appeal_id, actor in sorted(meant, key=str)
         ]
 
     def _remember(self, ids: Iterable[int]) -> None:

@@ -166,8 +166,23 @@ async def test_a_comment_is_hidden_from_others_and_its_author_answered_in_privat
             await expect(page.locator(".message.in .gone")).to_have_count(0)
             assert not facebook.comments[said.external_id].hidden
 
+            # What the hub tells of the ways anew is under way while another one is chosen.
+            asked, go = asyncio.Event(), asyncio.Event()
+
+            async def late(route: Route) -> None:
+                asked.set()
+                await go.wait()
+                await route.continue_()
+
+            await page.route("**/ways", late)
+            await page.evaluate("document.dispatchEvent(new CustomEvent('tereze:patched'))")
+            await asked.wait()
             private = page.locator("[data-way] option[value^=private]")
-            await page.locator("[data-way]").select_option(await private.get_attribute("value"))
+            way = await private.get_attribute("value")
+            await page.locator("[data-way]").select_option(way)
+            async with page.expect_response("**/ways"):
+                go.set()
+            await expect(page.locator("[data-way]")).to_have_value(way or "")
             await page.locator("#draft").fill("Нөміріңізді көпшілік көрмейді, қоңырау шаламыз.")
             await page.locator("#draft").press("Control+Enter")
             received = await citizen.next()

@@ -624,10 +624,14 @@ async def test_everybody_hears_of_an_urgent_appeal_that_nobody_holds(desk: Offic
     inside, outside = await desk.screen(erlan), await desk.screen(dana)
     await inside.show(ALL)
     await outside.show(ALL)
+    doer = await desk.screen(gulnar)
+    await doer.show(ALL)
     await alter(desk, number, gulnar, priority=Priority.URGENT)
     [notice] = await inside.next("notices")
     assert (notice["kind"], notice["urgency"]) == ("urgent", "high")
     assert notice["text"] == "Айгүл: No text"
+    await doer.until(lambda event: event.get("rows"))
+    assert not [event for event in doer.heard if "notices" in event]
     assert not [event for event in outside.heard if "notices" in event]
 
 

@@ -21,8 +21,8 @@ export class Ways {
 
   /** Ask the hub; what was chosen stays chosen where it still is. */
   async load(number, signal) {
-    const chosen = this.#select.value;
     this.items = (await api("GET", `appeals/${number}/ways`, undefined, { signal })).items;
+    const chosen = this.#select.value; // by now: somebody may have chosen while it was asked
     this.#select.replaceChildren(...this.items.map(option));
     this.#select.hidden = this.items.length === 0;
     this.choose(chosen);
