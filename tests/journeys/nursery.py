@@ -9,6 +9,7 @@ Run as `python -m tests.journeys.nursery FD`: FD is a socket that brings orders,
 packet. When its other end is closed every hub is killed, so that none outlives the tests.
 """
 
+import gc
 import json
 import os
 import select
@@ -35,6 +36,7 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     for module in PRELOADED:
         import_module(module)
+    gc.freeze()  # what a hub collects is its own: the collector's marks would copy all of this
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     os.set_blocking(reader, False)
